@@ -1,0 +1,297 @@
+"""Count a network before it is built: flops, params, activations, shapes; of one tree, or of many AnyNets at once.
+
+Conventions are those of pycls, so that numbers compare with the published ones: one multiply-add is one flop; convolutions and
+linear layers count their biases; batch norm counts 2 params a channel and nothing else; activations are the outputs of convolutions, pooling
+windows and linear layers (the paper's own text counts convolutions alone); global pooling counts nothing.
+"""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from anynas.architecture import Architecture
+from anynas.errors import ArchitectureError
+from anynas.families.anynet import Block, compatible, squeeze_width
+from anynas.layers import (
+    Activation,
+    Concat,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    Layer,
+    Linear,
+    Norm,
+    Pool,
+    Residual,
+    Scale,
+    Sequence,
+    Shape,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Complexity:
+    """What one image costs; int64 arrays of one length where many networks were counted at once."""
+
+    flops: Any = 0  # multiply-adds: one MAC = 1
+    params: Any = 0
+    activations: Any = 0
+
+    def __add__(self, other: "Complexity") -> "Complexity":
+        return Complexity(
+            flops=self.flops + other.flops,
+            params=self.params + other.params,
+            activations=self.activations + other.activations,
+        )
+
+    def __mul__(self, times: Any) -> "Complexity":
+        return Complexity(
+            flops=self.flops * times, params=self.params * times, activations=self.activations * times
+        )
+
+
+def complexity(architecture: Architecture, *, input_shape: Shape, num_classes: int) -> Complexity:
+    """Count one network.
+
+    Args:
+        architecture: Which network.
+        input_shape: One image, (C, H, W).
+        num_classes: Number of logits.
+
+    Raises:
+        ArchitectureError: The input is too small for the network's strides.
+    """
+    return measure(architecture.layers(num_classes), image_shape(input_shape))[1]
+
+
+def layer_summary(architecture: Architecture, *, input_shape: Shape, num_classes: int) -> "pd.DataFrame":
+    """Return the network's top level as a table: layer, output_shape, params, flops; one row a layer or named part.
+
+    Args:
+        architecture: Which network.
+        input_shape: One image, (C, H, W).
+        num_classes: Number of logits.
+
+    Raises:
+        ArchitectureError: The input is too small for the network's strides.
+    """
+    import pandas as pd
+
+    shape = image_shape(input_shape)
+    rows = []
+    for layer in architecture.layers(num_classes).layers:
+        shape, cost = measure(layer, shape)
+        name = (layer.name if isinstance(layer, Sequence) else "") or type(layer).__name__
+        rows.append({"layer": name, "output_shape": shape, "params": cost.params, "flops": cost.flops})
+    return pd.DataFrame(rows, columns=["layer", "output_shape", "params", "flops"])
+
+
+def image_shape(input_shape: Shape) -> Shape:
+    """Return the shape as a tuple of three positive ints (C, H, W), or raise ArchitectureError."""
+    shape = tuple(int(size) for size in input_shape)
+    if len(shape) != 3 or min(shape) < 1:
+        raise ArchitectureError(f"input_shape must be three positive numbers (C, H, W); got {shape}")
+    return shape
+
+
+def measure(layer: Layer, shape: Shape, where: str = "") -> tuple[Shape, Complexity]:
+    """Return the shape that a layer puts out for one input of `shape`, and what it costs.
+
+    Args:
+        layer: A tree.
+        shape: What reaches it, without the batch.
+        where: Names of the parts around it, for errors.
+
+    Raises:
+        ArchitectureError: The layer does not fit the shape.
+    """
+    match layer:
+        case Sequence(layers=layers, name=name):
+            where = f"{where}.{name}" if where and name else where or name
+            total = Complexity()
+            for child in layers:
+                shape, cost = measure(child, shape, where)
+                total += cost
+            return shape, total
+        case Residual(body=body, shortcut=shortcut):
+            out, cost = measure(body, shape, where)
+            kept, shortcut_cost = measure(shortcut, shape, where)
+            _require(out == kept, where, f"a residual's branches must agree; got {out} and {kept}")
+            return out, cost + shortcut_cost
+        case Concat(branches=branches):
+            outs, costs = zip(*(measure(branch, shape, where) for branch in branches), strict=True)
+            _require(len({out[1:] for out in outs}) == 1, where, f"branches must agree but for channels; got {outs}")
+            return (sum(out[0] for out in outs), *outs[0][1:]), sum(costs, Complexity())
+        case Scale(gate=gate):
+            gated, cost = measure(gate, shape, where)
+            _require(gated == (shape[0], 1, 1), where, f"a gate must put out {(shape[0], 1, 1)}; got {gated}")
+            return shape, cost
+    return _measure_leaf(layer, shape, where)
+
+
+def _measure_leaf(layer: Layer, shape: Shape, where: str) -> tuple[Shape, Complexity]:
+    match layer:
+        case Activation() | Dropout():
+            return shape, Complexity()
+        case Flatten():
+            size = 1
+            for length in shape:
+                size *= length
+            return (size,), Complexity()
+        case Linear(width=width, bias=bias):
+            _require(len(shape) == 1, where, f"a linear layer takes flat input; got {_text(shape)}")
+            terms = shape[0] * width + bias * width
+            return (width,), Complexity(flops=terms, params=terms, activations=width)
+        case _:
+            _require(len(shape) == 3, where, f"{type(layer).__name__} takes an image (C, H, W); got {_text(shape)}")
+    channels, height, width = shape
+    match layer:
+        case Norm():
+            return shape, Complexity(params=2 * channels)
+        case GlobalPool():
+            return (channels, 1, 1), Complexity()
+        case Pool():
+            out = (channels, *_window(layer, height, width, where))
+            return out, Complexity(activations=out[0] * out[1] * out[2])
+        case Conv():
+            _require(
+                channels % layer.groups == 0 and layer.width % layer.groups == 0,
+                where,
+                f"{layer.groups} groups must divide the channels; got {channels} in, {layer.width} out",
+            )
+            positions = _window(layer, height, width, where)
+            return (layer.width, *positions), _count_conv(
+                channels, layer.width, layer.kernel, positions[0] * positions[1], groups=layer.groups, bias=layer.bias
+            )
+    raise TypeError(f"no layer: {layer!r}")
+
+
+def _window(layer: Conv | Pool, height: int, width: int, where: str) -> tuple[int, int]:
+    out_height, out_width = (
+        _out_size(size, layer.kernel, layer.stride, layer.padding) for size in (height, width)
+    )
+    kind = "convolution" if isinstance(layer, Conv) else f"{layer.kind}-pooling"
+    _require(
+        out_height >= 1 and out_width >= 1,
+        where,
+        f"its {layer.kernel}x{layer.kernel} {kind} (stride {layer.stride}, padding {layer.padding}) needs a larger input; "
+        f"{height}x{width} reached it; use larger images or fewer strides",
+    )
+    return out_height, out_width
+
+
+def _require(condition: bool, where: str, message: str) -> None:
+    if not condition:
+        raise ArchitectureError(f"{where or 'network'}: {message}")
+
+
+def _text(shape: Shape) -> str:
+    return "x".join(map(str, shape))
+
+
+def _out_size(size: int, kernel: int, stride: int, padding: int) -> int:
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+def _count_conv(
+    in_width: Any, width: Any, kernel: int, positions: int, *, groups: Any = 1, bias: bool = False
+) -> Complexity:
+    """Count convolutions with `positions` output pixels; widths and groups may be arrays."""
+    params = kernel * kernel * (in_width // groups) * width + bias * width
+    return Complexity(flops=params * positions, params=params, activations=width * positions)
+
+
+def _count_norm(width: Any) -> Complexity:
+    return Complexity(params=2 * width)
+
+
+def count_anynets(
+    *,
+    depths: "NDArray[np.int64]",
+    widths: "NDArray[np.int64]",
+    bottleneck_ratios: "NDArray[np.int64]",
+    group_widths: "NDArray[np.int64]",
+    strides: tuple[int, ...],
+    input_shape: Shape,
+    num_classes: int,
+    block: Block = "X",
+    stem_width: int = 32,
+    stem_stride: int = 2,
+    stem_kernel: int = 3,
+    stem_pool: bool = False,
+    se_ratio: float = 0.0,
+    conv_bias: bool = False,
+) -> Complexity:
+    """Count many AnyNets that differ in their stages alone, as `complexity` counts each.
+
+    Args:
+        depths: Nominal values, shape (n, stages); likewise widths, bottleneck_ratios and group_widths.
+        strides: One a stage, shared by all.
+        input_shape: One image, (C, H, W).
+        num_classes: Number of logits.
+        block: And the rest: as in `anynet`, shared by all.
+
+    Returns:
+        Arrays of shape (n,).
+
+    Raises:
+        ArchitectureError: The input is too small for the strides.
+    """
+    import numpy as np
+
+    channels, height, width = image_shape(input_shape)
+    stem = Conv(stem_width, stem_kernel, stem_stride, padding=stem_kernel // 2)
+    height, width = _window(stem, height, width, "stem")
+    total = _count_conv(channels, stem_width, stem_kernel, height * width, bias=conv_bias) + _count_norm(stem_width)
+    if stem_pool:
+        height, width = _window(Pool("max", kernel=3, stride=2, padding=1), height, width, "stem")
+        total += Complexity(activations=stem_width * height * width)
+    effective = compatible(widths, bottleneck_ratios, group_widths, block=block)
+    in_width: NDArray[np.int64] = np.full(len(depths), stem_width, dtype=np.int64)
+    for stage, stride in enumerate(strides):
+        stage_width, inner_width, groups = (column[:, stage] for column in effective)
+        before = height * width
+        height, width = _window(Conv(1, 3, stride, padding=1), height, width, f"stage{stage + 1}")
+        shared = {"block": block, "se_ratio": se_ratio, "bias": conv_bias, "positions": height * width}
+        first = _count_block(in_width, stage_width, inner_width, groups, positions_before=before, **shared)
+        other = _count_block(
+            stage_width, stage_width, inner_width, groups, positions_before=height * width, **shared
+        )
+        total = total + first + other * (depths[:, stage] - 1)
+        if block != "V":
+            projected = np.full(len(depths), True) if stride != 1 else in_width != stage_width
+            projection = _count_conv(in_width, stage_width, 1, height * width, bias=conv_bias)
+            total += (projection + _count_norm(stage_width)) * projected
+        in_width = stage_width
+    head = in_width * num_classes + num_classes
+    return total + Complexity(flops=head, params=head, activations=num_classes)
+
+
+def _count_block(
+    in_width: Any,
+    width: Any,
+    inner_width: Any,
+    groups: Any,
+    *,
+    block: str,
+    se_ratio: float,
+    bias: bool,
+    positions_before: int,
+    positions: int,
+) -> Complexity:
+    """Count a block without its shortcut; the 1x1 in front works on the positions before the stride."""
+    if block in ("V", "VR"):
+        return _count_conv(in_width, width, 3, positions, bias=bias) + _count_norm(width)
+    total = _count_conv(in_width, inner_width, 1, positions_before, bias=bias)
+    total += _count_conv(inner_width, inner_width, 3, positions, groups=groups, bias=bias)
+    total += _count_conv(inner_width, width, 1, positions, bias=bias)
+    total += _count_norm(2 * inner_width + width)
+    if se_ratio > 0:
+        inside = squeeze_width(in_width, se_ratio)
+        total += _count_conv(inner_width, inside, 1, 1, bias=True) + _count_conv(inside, inner_width, 1, 1, bias=True)
+    return total

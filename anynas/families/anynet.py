@@ -1,0 +1,200 @@
+"""AnyNet: stem, stages of identical blocks, head (Radosavovic et al. 2020, arXiv 2003.13678, section 3.1).
+
+Parameters are nominal: what was drawn. Building and counting use the effective ones, in which widths are rounded so that
+bottleneck ratios and group widths divide them (appendix D there; `compatible` below).
+"""
+
+import dataclasses
+import numbers
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
+
+from anynas.errors import ArchitectureError, did_you_mean
+from anynas.layers import Activation, Conv, Flatten, GlobalPool, Layer, Linear, Norm, Pool, Residual, Scale, Sequence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+Block: TypeAlias = Literal[
+    "X",  # 1x1, 3x3 in groups, 1x1, residual
+    "Y",  # X with squeeze-and-excitation after the 3x3
+    "R",  # X without groups
+    "V",  # one 3x3
+    "VR",  # V, residual
+]
+DEFAULT_SE_RATIO = 0.25
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AnyNet:
+    """Nominal parameters of one AnyNet; per-stage tuples have one value a stage, any number of stages.
+
+    Raises:
+        ArchitectureError: A value is out of range, or the tuples differ in length.
+    """
+
+    family: ClassVar[str] = "anynet"
+
+    depths: tuple[int, ...]  # blocks in each stage
+    widths: tuple[int, ...]  # output channels of each stage
+    bottleneck_ratios: tuple[int, ...]  # inner width = width / ratio: it divides
+    group_widths: tuple[int, ...]  # channels per group, not the number of groups
+    strides: tuple[int, ...]  # of each stage's first block
+    block: Block = "X"
+    stem_width: int = 32
+    stem_stride: int = 2
+    stem_kernel: int = 3
+    stem_pool: bool = False  # 3x3 max-pool with stride 2 behind the stem's convolution
+    se_ratio: float = 0.0  # squeeze-and-excitation: its width / the block's input width; > 0 for Y alone
+    conv_bias: bool = False  # biases in the stem's and the blocks' convolutions
+
+    def __post_init__(self) -> None:
+        for name in ("depths", "widths", "bottleneck_ratios", "group_widths", "strides"):
+            object.__setattr__(self, name, _positive_integers(name, getattr(self, name)))
+            if len(getattr(self, name)) != len(self.depths):
+                raise ArchitectureError(
+                    f"anynet: {name} must have one value a stage, as depths has ({len(self.depths)}); got {len(getattr(self, name))}"
+                )
+        for name in ("stem_width", "stem_stride", "stem_kernel"):
+            object.__setattr__(self, name, _positive_integers(name, [getattr(self, name)])[0])
+        for name in ("stem_pool", "conv_bias"):
+            if not isinstance(getattr(self, name), bool):
+                raise ArchitectureError(f"anynet: {name} must be true or false; got {getattr(self, name)!r}")
+        if self.block not in get_args(Block):
+            raise ArchitectureError(f'anynet: unknown block "{self.block}"{did_you_mean(str(self.block), get_args(Block))}')
+        if self.stem_kernel % 2 == 0:
+            raise ArchitectureError(f"anynet: stem_kernel must be odd; got {self.stem_kernel}")
+        object.__setattr__(self, "se_ratio", float(self.se_ratio))
+        if (self.block == "Y") != (self.se_ratio > 0) or not 0 <= self.se_ratio <= 1:
+            raise ArchitectureError(
+                f'anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; got block "{self.block}", se_ratio {self.se_ratio:g}'
+            )
+
+    def layers(self, num_classes: int) -> Sequence:
+        """Return the tree: stem, stage1, stage2, ..., head."""
+        stem: list[Layer] = [
+            self._conv(self.stem_width, self.stem_kernel, stride=self.stem_stride),
+            Norm(),
+            Activation(),
+        ]
+        if self.stem_pool:
+            stem.append(Pool("max", kernel=3, stride=2, padding=1))
+        parts = [Sequence(tuple(stem), name="stem")]
+        in_width = self.stem_width
+        effective = compatible(self.widths, self.bottleneck_ratios, self.group_widths, block=self.block)
+        stages = zip(*(column.tolist() for column in effective), strict=True)
+        for number, (width, inner_width, groups) in enumerate(stages, start=1):
+            blocks = []
+            for position in range(self.depths[number - 1]):
+                stride = self.strides[number - 1] if position == 0 else 1
+                blocks.append(self._block(in_width, width, inner_width, groups, stride))
+                in_width = width
+            parts.append(Sequence(tuple(blocks), name=f"stage{number}"))
+        parts.append(Sequence((GlobalPool(), Flatten(), Linear(num_classes)), name="head"))
+        return Sequence(tuple(parts))
+
+    def _block(self, in_width: int, width: int, inner_width: int, groups: int, stride: int) -> Layer:
+        if self.block == "V":
+            return Sequence((self._conv(width, 3, stride=stride), Norm(), Activation()))
+        if self.block == "VR":
+            body = Sequence((self._conv(width, 3, stride=stride), Norm()))
+        else:
+            inner: list[Layer] = [self._conv(inner_width, 1), Norm(), Activation()]
+            inner += [self._conv(inner_width, 3, stride=stride, groups=groups), Norm(), Activation()]
+            if self.se_ratio > 0:
+                inner.append(_squeeze_excitation(inner_width, squeeze_width(in_width, self.se_ratio)))
+            body = Sequence((*inner, self._conv(width, 1), Norm()))
+        same_shape = in_width == width and stride == 1
+        shortcut = Sequence() if same_shape else Sequence((self._conv(width, 1, stride=stride), Norm()))
+        return Sequence((Residual(body, shortcut), Activation()))
+
+    def _conv(self, width: int, kernel: int, *, stride: int = 1, groups: int = 1) -> Conv:
+        return Conv(width, kernel, stride, padding=kernel // 2, groups=groups, bias=self.conv_bias)
+
+
+def anynet_parameters(
+    *,
+    depths: Iterable[int],
+    widths: Iterable[int],
+    bottleneck_ratios: Iterable[int] | None = None,
+    group_widths: Iterable[int] | None = None,
+    strides: Iterable[int] | None = None,
+    block: Block = "X",
+    se_ratio: float = 0.0,
+    **rest: Any,
+) -> AnyNet:
+    """Return an AnyNet's parameters with the defaults that depend on one another filled in.
+
+    Strides are 2 for each stage; ratios and group widths 1, where the block has none. Block Y is block X with squeeze-and-excitation: Y
+    without a ratio gets 0.25, X with a ratio is Y.
+    """
+    depths = _positive_integers("depths", depths)
+    needed = {"bottleneck_ratios": (bottleneck_ratios, "XYR"), "group_widths": (group_widths, "XY")}
+    for name, (values, blocks) in needed.items():
+        if values is None and block in blocks:
+            raise ArchitectureError(f"anynet: {name} must be given for block {block}, one value a stage")
+    if block == "Y" and se_ratio == 0:
+        se_ratio = DEFAULT_SE_RATIO
+    if block == "X" and se_ratio > 0:
+        block = "Y"
+    ones = (1,) * len(depths)
+    return AnyNet(
+        depths=depths,
+        widths=tuple(widths),
+        bottleneck_ratios=ones if bottleneck_ratios is None else tuple(bottleneck_ratios),
+        group_widths=ones if group_widths is None else tuple(group_widths),
+        strides=(2,) * len(depths) if strides is None else tuple(strides),
+        block=block,
+        se_ratio=se_ratio,
+        **rest,
+    )
+
+
+def compatible(
+    widths: "ArrayLike", bottleneck_ratios: "ArrayLike", group_widths: "ArrayLike", *, block: Block
+) -> tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]:
+    """Return effective (widths, inner widths, numbers of groups) of stages, arrays of one shape.
+
+    The inner width v = width // ratio becomes a multiple of the group width g, which is at most v; the width becomes v * ratio.
+    Halves round to even, as the published networks were made. Source: arXiv 2003.13678, appendix D, as pycls computes it.
+    """
+    import numpy as np
+
+    width = np.asarray(widths, dtype=np.int64)
+    if block in ("V", "VR"):  # neither bottleneck nor groups
+        return width, width, np.ones_like(width)
+    ratio = np.asarray(bottleneck_ratios, dtype=np.int64)
+    inner = np.maximum(width // ratio, 1)
+    if block == "R":
+        return inner * ratio, inner, np.ones_like(inner)
+    group_width = np.minimum(np.asarray(group_widths, dtype=np.int64), inner)
+    inner = np.maximum(group_width, group_width * np.rint(inner / group_width).astype(np.int64))
+    return inner * ratio, inner, inner // group_width
+
+
+def squeeze_width(in_width: "Any", se_ratio: float) -> "Any":
+    """Return the channels inside squeeze-and-excitation for a block's input width (an int or an array): rounded, at least 1."""
+    import numpy as np
+
+    rounded = np.maximum(np.rint(np.asarray(in_width) * se_ratio), 1).astype(np.int64)
+    return int(rounded) if rounded.ndim == 0 else rounded
+
+
+def _squeeze_excitation(width: int, inner_width: int) -> Scale:
+    squeeze = Conv(inner_width, 1, bias=True)
+    excite = Conv(width, 1, bias=True)
+    return Scale(Sequence((GlobalPool(), squeeze, Activation(), excite, Activation("sigmoid"))))
+
+
+def _positive_integers(name: str, values: Iterable[Any]) -> tuple[int, ...]:
+    try:
+        values = tuple(values)
+    except TypeError:
+        raise ArchitectureError(f"anynet: {name} must be a list with one value a stage; got {values!r}") from None
+    if not values:
+        raise ArchitectureError(f"anynet: {name} must have a value for at least one stage; got none")
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+            raise ArchitectureError(f"anynet: {name} must be whole numbers of at least 1; got {value!r}")
+    return tuple(int(value) for value in values)

@@ -47,6 +47,15 @@ def build(architecture: Architecture, *, input_shape: Shape, num_classes: int) -
     return _module(tree, shape)
 
 
+def initialise(network: nn.Module, scheme: Initialisation) -> None:
+    """Draw all weights of convolutions and linear layers anew, by one scheme, with torch's current random state."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            _initialised(module, scheme, fan_out=module.kernel_size[0] ** 2 * module.out_channels)
+        elif isinstance(module, nn.Linear):
+            _initialised(module, scheme, fan_out=module.out_features)
+
+
 class Sum(nn.Module):
     """body(x) + shortcut(x)."""
 

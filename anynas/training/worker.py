@@ -1,0 +1,105 @@
+"""What an executor's worker does: keep data, train trials, turn whatever goes wrong into a value.
+
+A worker needs torch and anynas; neither Ray nor Optuna.
+"""
+
+import contextlib
+import dataclasses
+import os
+import platform
+import re
+import socket
+from pathlib import Path
+
+import torch
+
+import anynas
+from anynas.data import DataSet, load_data
+from anynas.layers import Shape
+from anynas.training.devices import device_name, one_thread, resolve_device
+from anynas.training.loop import train_trial
+from anynas.training.prepared import PreparedData, prepare
+from anynas.trials import Trial, TrialResult
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """What all trials of a run share: the data, for networks of which shape, and the device."""
+
+    data: str  # a data set's name
+    input_shape: Shape  # (C, H, W)
+    num_classes: int
+    device: str = "auto"  # "auto", "cpu" or "cuda"
+
+
+class Worker:
+    """Trains trials one after the other; data are loaded once, and prepared once for each resolution."""
+
+    def __init__(self, workplace: Workplace, data: DataSet | None = None) -> None:
+        self.workplace = workplace
+        self.device = resolve_device(workplace.device)
+        self._data = data
+        self._prepared: dict[int, PreparedData] = {}
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions that must agree between the driver and its workers, and where this one is."""
+        return provenance()
+
+    def run(self, trial: Trial) -> TrialResult:
+        """Train a trial; an exception becomes a failed result, its text the same under every executor."""
+        try:
+            with one_thread() if self.device.type == "cpu" else contextlib.nullcontext():
+                result = train_trial(trial, self._prepare(trial))
+        except Exception as error:
+            place = {"device": device_name(self.device)}
+            result = TrialResult.failed(f"{type(error).__name__}: {_stable(str(error))}", **place)
+        return dataclasses.replace(result, provenance=provenance())
+
+    def _prepare(self, trial: Trial) -> PreparedData:
+        shape = self.workplace.input_shape
+        resolution = shape[1] if trial.fidelity.resolution == "regime" else trial.fidelity.resolution
+        if resolution not in self._prepared:
+            if self._data is None:
+                self._data = load_data(
+                    self.workplace.data, input_shape=shape, num_classes=self.workplace.num_classes
+                )
+            self._prepared[resolution] = prepare(self._data, resolution=resolution, device=self.device)
+        return self._prepared[resolution]
+
+
+def provenance() -> dict[str, str]:
+    """Return the versions of everything that decides a result, and the machine's name and process."""
+    return {
+        "anynas_version": anynas.__version__,
+        "torch_version": torch.__version__,
+        "python_version": platform.python_version(),
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+        "git_commit": git_commit(),
+    }
+
+
+def git_commit() -> str:
+    """Return the commit of the checkout that anynas runs from; empty for an installed package."""
+    root = Path(anynas.__file__).parents[1]
+    with contextlib.suppress(OSError):
+        git = root / ".git"
+        if git.is_file():  # a linked worktree: "gitdir: PATH"
+            git = root / git.read_text(encoding="utf-8").partition(":")[2].strip()
+        head = (git / "HEAD").read_text(encoding="utf-8").strip()
+        if not head.startswith("ref: "):
+            return head
+        common = git / "commondir"
+        base = git / common.read_text(encoding="utf-8").strip() if common.exists() else git
+        name = head.removeprefix("ref: ")
+        if (base / name).exists():
+            return (base / name).read_text(encoding="utf-8").strip()
+        for line in (base / "packed-refs").read_text(encoding="utf-8").splitlines():
+            if line.endswith(f" {name}"):
+                return line.split()[0]
+    return ""
+
+
+def _stable(message: str) -> str:
+    """Return a message without what differs from one run to the next: addresses."""
+    return re.sub(r"0x[0-9a-fA-F]+", "0x…", message)

@@ -10,8 +10,8 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,13 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 from anynas.architecture import Architecture, anynet
 from anynas.counting import Complexity, count_anynets
 from anynas.designspace.bounds import Bounds, Range
-from anynas.designspace.constraints import Constraint, constraint_for
+from anynas.designspace.constraints import Constraint, Points, constraint_for
 from anynas.designspace.parameters import Parameter
 from anynas.errors import EmptyBandError, SpaceError, did_you_mean
 from anynas.regimes import Regime
-
-if TYPE_CHECKING:
-    from anynas.layers import Shape
 
 BLOCK = 4096  # candidates drawn at once; part of what a draw depends on
 FRUITLESS = 1 << 20  # candidates in a row outside the bounds after which a band counts as empty
@@ -129,11 +126,34 @@ class DesignSpace:
         """Yield the endless sequence of draws from index `start` on, as `sample` gives them."""
         if seed < 0:
             raise SpaceError(f"seed must be at least 0; got {seed}")
-        passed = 0
-        for values in self._accepted_blocks(seed, bounds):
+        return self.accepted(self._random_points(seed), bounds, start=start)
+
+    def accepted(self, blocks: Iterable[Points], bounds: Bounds, *, start: int = 0) -> Iterator[Architecture]:
+        """Decode points, block by block, and yield the architectures within the bounds from the `start`-th on.
+
+        Args:
+            blocks: Points of the unit cube, each (n, dimension).
+            bounds: What counts as accepted.
+            start: How many accepted ones to pass over; passing over builds nothing.
+
+        Raises:
+            EmptyBandError: Over a million candidates in a row were outside the bounds.
+        """
+        accepted = candidates = fruitless = 0
+        for points in blocks:
+            values = self._values(points)
+            if bounds != Bounds():
+                inside = bounds.accept(self._count(values))
+                values = {name: column[inside] for name, column in values.items()}
             count = len(next(iter(values.values())))
-            first = min(max(start - passed, 0), count)
-            passed += count
+            first = min(max(start - accepted, 0), count)
+            accepted, candidates = accepted + count, candidates + len(points)
+            fruitless = 0 if count else fruitless + len(points)
+            if fruitless >= FRUITLESS:
+                raise EmptyBandError(
+                    f"{self.name} ({self.regime.name}): {bounds} must hold for some draws; accepted {accepted} of "
+                    f"{candidates:,} candidates; widen the band"
+                )
             yield from self._architectures({name: column[first:] for name, column in values.items()})
 
     def decode(self, u: ArrayLike) -> Architecture:
@@ -197,11 +217,6 @@ class DesignSpace:
             description=description,
         )
 
-    @property
-    def input_shape(self) -> "Shape":
-        """Shape of the regime's images, (C, H, W)."""
-        return self.regime.input_shape
-
     def columns_of(self, architecture: Architecture) -> dict[str, Any]:
         """Return nominal values under the names of a table's columns: width_1, depth_3, ..."""
         return {
@@ -226,7 +241,7 @@ class DesignSpace:
         """Return the parameters that are free: those with a single value have no axis."""
         return [(p, self._constraints[p.name]) for p in self.parameters if len(p.values) > 1]
 
-    def _values(self, points: NDArray[np.float64]) -> Values:
+    def _values(self, points: Points) -> Values:
         """Map points (n, dimension) to values."""
         values, axis = {}, 0
         for parameter in self.parameters:
@@ -284,23 +299,9 @@ class DesignSpace:
             **fields, **self._shared_fields(), input_shape=regime.input_shape, num_classes=regime.num_classes
         )
 
-    def _accepted_blocks(self, seed: int, bounds: Bounds) -> Iterator[Values]:
-        """Yield, block by block, the candidates within the bounds."""
+    def _random_points(self, seed: int) -> Iterator[Points]:
+        """Yield blocks of uniform points, each a function of (seed, digest, block) alone."""
         key = np.random.SeedSequence([seed, int(self.digest, 16)]).generate_state(2, np.uint64)
-        accepted = candidates = fruitless = 0
         for block in itertools.count():
             generator = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, block]))
-            values = self._values(generator.random((BLOCK, self.dimension)))
-            if bounds != Bounds():
-                inside = bounds.accept(self._count(values))
-                values = {name: column[inside] for name, column in values.items()}
-            count = len(next(iter(values.values())))
-            candidates += BLOCK
-            accepted += count
-            fruitless = 0 if count else fruitless + BLOCK
-            if fruitless >= FRUITLESS:
-                raise EmptyBandError(
-                    f"{self.name} ({self.regime.name}): {bounds} must hold for some draws; accepted {accepted} of {candidates:,} "
-                    "candidates; widen the band"
-                )
-            yield values
+            yield generator.random((BLOCK, self.dimension))

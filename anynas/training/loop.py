@@ -7,6 +7,7 @@ last partial batch is dropped, so that every step has one shape.
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from anynas.training.prepared import PreparedData, Split
 from anynas.trials import CurvePoint, Recipe, Trial, TrialResult
 
 EVALUATION_BATCH = 500
+ORDER_STREAM, AUGMENTATION_STREAM = 0x5EED_0, 0x5EED_1  # set apart from the stream of initial weights
 EXPLODED_LOSS = 10.0  # times the loss of guessing, ln(classes): beyond it a network has diverged
 
 
@@ -37,8 +39,7 @@ def train_trial(trial: Trial, data: PreparedData) -> TrialResult:
     started = time.perf_counter()
     with torch.random.fork_rng(devices=[data.device] if data.device.type == "cuda" else []):
         torch.manual_seed(trial.seed)
-        network = _network(trial, data)
-        curve = _fit(network, trial, data)
+        network, curve = _fit(trial, data)
         diverged = not math.isfinite(curve[-1].error)
         chance = 100.0 * (1 - 1 / data.num_classes)
         test_error = math.nan
@@ -68,14 +69,32 @@ def evaluate(network: nn.Module, split: Split, data: PreparedData) -> float:
     return 100.0 * wrong.item() / len(split)
 
 
-def _network(trial: Trial, data: PreparedData) -> nn.Module:
+def make_step(trial: Trial, data: PreparedData) -> tuple[nn.Module, Callable[[Tensor, float], Tensor]]:
+    """Return the trial's network in training mode, and a step on it: (indices of a batch, learning rate) -> loss."""
+    recipe = trial.recipe
     network = build(trial.architecture, input_shape=data.image_shape, num_classes=data.num_classes)
-    if trial.recipe.initialisation != "family":
-        initialise(network, trial.recipe.initialisation)
-    return network.to(data.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    if recipe.initialisation != "family":
+        initialise(network, recipe.initialisation)
+    network = network.to(data.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.train()
+    optimizer = _optimizer(network, recipe)
+    generator = torch.Generator(data.device).manual_seed(trial.seed ^ AUGMENTATION_STREAM)
+
+    def step(batch: Tensor, rate: float) -> Tensor:
+        images = augmented(data.batch(data.train.images[batch]), recipe.augmentation, generator)
+        logits = network(images.contiguous(memory_format=torch.channels_last))
+        loss = functional.cross_entropy(logits, data.train.labels[batch], label_smoothing=recipe.label_smoothing)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        return loss.detach()
+
+    return network, step
 
 
-def _fit(network: nn.Module, trial: Trial, data: PreparedData) -> list[CurvePoint]:
+def _fit(trial: Trial, data: PreparedData) -> tuple[nn.Module, list[CurvePoint]]:
     """Train, and return a point an epoch; a last error that is not finite means that the network diverged."""
     recipe = trial.recipe
     num_images = len(data.train) if trial.fidelity.images == "all" else trial.fidelity.images
@@ -85,43 +104,21 @@ def _fit(network: nn.Module, trial: Trial, data: PreparedData) -> list[CurvePoin
         )
     steps_per_epoch = num_images // recipe.batch_size
     num_steps = steps_per_epoch * trial.fidelity.epochs
-    generator = torch.Generator(data.device).manual_seed(trial.seed)
-    optimizer = _optimizer(network, recipe)
-    guessing = math.log(data.num_classes)
+    network, step = make_step(trial, data)
+    generator = torch.Generator(data.device).manual_seed(trial.seed ^ ORDER_STREAM)
     curve: list[CurvePoint] = []
     for epoch in range(trial.fidelity.epochs):
         network.train()
         order = torch.randperm(num_images, generator=generator, device=data.device)
         total = torch.zeros((), device=data.device)
-        for step in range(steps_per_epoch):
-            rate = recipe.learning_rate_at(epoch * steps_per_epoch + step, num_steps)
-            batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-            total += _step(network, optimizer, rate, batch, recipe, data, generator)
+        for position in range(steps_per_epoch):
+            rate = recipe.learning_rate_at(epoch * steps_per_epoch + position, num_steps)
+            total += step(order[position * recipe.batch_size : (position + 1) * recipe.batch_size], rate)
         loss = total.item() / steps_per_epoch
-        if not loss <= EXPLODED_LOSS * guessing:  # a NaN fails this as well
-            return [*curve, CurvePoint(epoch=epoch + 1, loss=loss, error=math.nan)]
+        if not loss <= EXPLODED_LOSS * math.log(data.num_classes):  # a NaN fails this as well
+            return network, [*curve, CurvePoint(epoch=epoch + 1, loss=loss, error=math.nan)]
         curve.append(CurvePoint(epoch=epoch + 1, loss=loss, error=evaluate(network, data.validation, data)))
-    return curve
-
-
-def _step(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    rate: float,
-    batch: Tensor,
-    recipe: Recipe,
-    data: PreparedData,
-    generator: torch.Generator,
-) -> Tensor:
-    images = augmented(data.batch(data.train.images[batch]), recipe.augmentation, generator)
-    logits = network(images.contiguous(memory_format=torch.channels_last))
-    loss = functional.cross_entropy(logits, data.train.labels[batch], label_smoothing=recipe.label_smoothing)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.step()
-    return loss.detach()
+    return network, curve
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -49,13 +49,14 @@ class Worker:
         """Train a trial; an exception becomes a failed result, its text the same under every executor."""
         try:
             with one_thread() if self.device.type == "cpu" else contextlib.nullcontext():
-                result = train_trial(trial, self._prepare(trial))
+                result = train_trial(trial, self.prepared(trial))
         except Exception as error:
             place = {"device": device_name(self.device)}
             result = TrialResult.failed(f"{type(error).__name__}: {_stable(str(error))}", **place)
         return dataclasses.replace(result, provenance=provenance())
 
-    def _prepare(self, trial: Trial) -> PreparedData:
+    def prepared(self, trial: Trial) -> PreparedData:
+        """Return the data at the trial's resolution, on this worker's device."""
         shape = self.workplace.input_shape
         resolution = shape[1] if trial.fidelity.resolution == "regime" else trial.fidelity.resolution
         if resolution not in self._prepared:

@@ -6,6 +6,8 @@ windows and linear layers (the paper's own text counts convolutions alone); glob
 """
 
 import dataclasses
+import numbers
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from anynas.architecture import Architecture
@@ -93,10 +95,10 @@ def layer_summary(architecture: Architecture, *, input_shape: Shape, num_classes
 
 def image_shape(input_shape: Shape) -> Shape:
     """Return the shape as a tuple of three positive ints (C, H, W), or raise ArchitectureError."""
-    shape = tuple(int(size) for size in input_shape)
-    if len(shape) != 3 or min(shape) < 1:
-        raise ArchitectureError(f"input_shape must be three positive numbers (C, H, W); got {shape}")
-    return shape
+    sizes = tuple(input_shape) if isinstance(input_shape, Iterable) else ()
+    if len(sizes) != 3 or not all(isinstance(size, numbers.Integral) and size >= 1 for size in sizes):
+        raise ArchitectureError(f"input_shape must be three positive numbers (C, H, W); got {input_shape!r}")
+    return tuple(int(size) for size in sizes)
 
 
 def measure(layer: Layer, shape: Shape, where: str = "") -> tuple[Shape, Complexity]:

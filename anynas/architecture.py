@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import numbers
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,13 @@ class Architecture:
         return _digest(canonical(self.layers(num_classes=1)))
 
     def layers(self, num_classes: int) -> Sequence:
-        """Return the tree of layers with this many logits."""
+        """Return the tree of layers with this many logits.
+
+        Raises:
+            ArchitectureError: There must be at least one.
+        """
+        if isinstance(num_classes, bool) or not isinstance(num_classes, numbers.Integral) or num_classes < 1:
+            raise ArchitectureError(f"num_classes must be a whole number of at least 1; got {num_classes!r}")
         return self.parameters.layers(num_classes)
 
     def to_dict(self) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Architecture:
         if data.get("schema") != SCHEMA:
             raise ArchitectureError(f"an architecture's schema must be {SCHEMA}; got {data.get('schema')!r}")
         family = data.get("family")
-        if family not in FAMILIES:
+        if not isinstance(family, str) or family not in FAMILIES:
             raise ArchitectureError(f'unknown family "{family}"{did_you_mean(str(family), FAMILIES)}')
         given = {name: value for name, value in data.items() if name not in ("schema", "family")}
         fields = {field.name: field for field in dataclasses.fields(FAMILIES[family])}
@@ -168,9 +168,13 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
     path = Path(name_or_path)
     if path.suffix == ".json":
         try:
-            return Architecture.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            data = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ArchitectureError(f"{path}: must be a JSON file with an architecture; {_reason(error)}") from None
+        try:
+            return Architecture.from_dict(data)
+        except ArchitectureError as error:
+            raise ArchitectureError(f"{path}: {error}") from None
     raise ArchitectureError(f'unknown architecture "{text}"{did_you_mean(text, published)}')
 
 

@@ -1,7 +1,6 @@
 """Architecture: which network, as data. It can be printed, hashed, stored and counted without torch."""
 
 import dataclasses
-import functools
 import hashlib
 import json
 import numbers
@@ -132,7 +131,6 @@ def anynet(
     return Architecture(parameters)
 
 
-@functools.wraps(regnet_parameters, assigned=("__doc__",))
 def regnet(
     *,
     depth: int,
@@ -148,6 +146,9 @@ def regnet(
     return Architecture(
         regnet_parameters(**line, bottleneck_ratio=bottleneck_ratio, se_ratio=se_ratio, **rest)  # type: ignore[arg-type]
     )
+
+
+regnet.__doc__ = regnet_parameters.__doc__
 
 
 def named_architectures() -> list[str]:

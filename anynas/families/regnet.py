@@ -50,7 +50,7 @@ def regnet_parameters(
         raise ArchitectureError(f"regnet: depth must be a whole number of at least 1; got {depth!r}")
     for name, value in (("w0", w0), ("wa", wa), ("wm", wm)):
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-            raise ArchitectureError(f"regnet: {name} must be a number; got {value!r}")
+            raise ArchitectureError(f"regnet: {name} must be a finite number; got {value!r}")
     if w0 < WIDTH_STEP or w0 % WIDTH_STEP:
         raise ArchitectureError(f"regnet: w0 must be a positive multiple of {WIDTH_STEP}; got {w0!r}")
     if wa < 0:

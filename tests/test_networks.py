@@ -1,4 +1,4 @@
-"""Networks: trees as torch builds them, against networks written straight in torch; starts; branches."""
+"""Networks: the tree as torch builds it, held against plain torch; initialisation; branches."""
 
 import dataclasses
 import math

@@ -1,9 +1,9 @@
 """Architecture: which network, as data. It can be printed, hashed, stored and counted without torch."""
 
 import dataclasses
-import functools
 import hashlib
 import json
+import numbers
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,13 @@ class Architecture:
         return _digest(canonical(self.layers(num_classes=1)))
 
     def layers(self, num_classes: int) -> Sequence:
-        """Return the tree of layers with this many logits."""
+        """Return the tree of layers with this many logits.
+
+        Raises:
+            ArchitectureError: There must be at least one.
+        """
+        if isinstance(num_classes, bool) or not isinstance(num_classes, numbers.Integral) or num_classes < 1:
+            raise ArchitectureError(f"num_classes must be a whole number of at least 1; got {num_classes!r}")
         return self.parameters.layers(num_classes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,7 +66,7 @@ class Architecture:
         if data.get("schema") != SCHEMA:
             raise ArchitectureError(f"an architecture's schema must be {SCHEMA}; got {data.get('schema')!r}")
         family = data.get("family")
-        if family not in FAMILIES:
+        if not isinstance(family, str) or family not in FAMILIES:
             raise ArchitectureError(f'unknown family "{family}"{did_you_mean(str(family), FAMILIES)}')
         given = {name: value for name, value in data.items() if name not in ("schema", "family")}
         fields = {field.name: field for field in dataclasses.fields(FAMILIES[family])}
@@ -125,7 +131,6 @@ def anynet(
     return Architecture(parameters)
 
 
-@functools.wraps(regnet_parameters, assigned=("__doc__",))
 def regnet(
     *,
     depth: int,
@@ -141,6 +146,9 @@ def regnet(
     return Architecture(
         regnet_parameters(**line, bottleneck_ratio=bottleneck_ratio, se_ratio=se_ratio, **rest)  # type: ignore[arg-type]
     )
+
+
+regnet.__doc__ = regnet_parameters.__doc__
 
 
 def named_architectures() -> list[str]:
@@ -161,9 +169,13 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
     path = Path(name_or_path)
     if path.suffix == ".json":
         try:
-            return Architecture.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            data = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ArchitectureError(f"{path}: must be a JSON file with an architecture; {_reason(error)}") from None
+        try:
+            return Architecture.from_dict(data)
+        except ArchitectureError as error:
+            raise ArchitectureError(f"{path}: {error}") from None
     raise ArchitectureError(f'unknown architecture "{text}"{did_you_mean(text, published)}')
 
 

@@ -6,6 +6,8 @@ windows and linear layers (the paper's own text counts convolutions alone); glob
 """
 
 import dataclasses
+import numbers
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from anynas.architecture import Architecture
@@ -93,10 +95,10 @@ def layer_summary(architecture: Architecture, *, input_shape: Shape, num_classes
 
 def image_shape(input_shape: Shape) -> Shape:
     """Return the shape as a tuple of three positive ints (C, H, W), or raise ArchitectureError."""
-    shape = tuple(int(size) for size in input_shape)
-    if len(shape) != 3 or min(shape) < 1:
-        raise ArchitectureError(f"input_shape must be three positive numbers (C, H, W); got {shape}")
-    return shape
+    sizes = tuple(input_shape) if isinstance(input_shape, Iterable) else ()
+    if len(sizes) != 3 or not all(isinstance(size, numbers.Integral) and size >= 1 for size in sizes):
+        raise ArchitectureError(f"input_shape must be three positive numbers (C, H, W); got {input_shape!r}")
+    return tuple(int(size) for size in sizes)
 
 
 def measure(layer: Layer, shape: Shape, where: str = "") -> tuple[Shape, Complexity]:
@@ -121,15 +123,21 @@ def measure(layer: Layer, shape: Shape, where: str = "") -> tuple[Shape, Complex
         case Residual(body=body, shortcut=shortcut):
             out, cost = measure(body, shape, where)
             kept, shortcut_cost = measure(shortcut, shape, where)
-            _require(out == kept, where, f"a residual's branches must agree; got {out} and {kept}")
+            _require(
+                out == kept, where, f"a residual's branches must agree; got {_text(out)} and {_text(kept)}"
+            )
             return out, cost + shortcut_cost
         case Concat(branches=branches):
             outs, costs = zip(*(measure(branch, shape, where) for branch in branches), strict=True)
-            _require(len({out[1:] for out in outs}) == 1, where, f"branches must agree but for channels; got {outs}")
+            came = " and ".join(map(_text, outs))
+            _require(
+                len({out[1:] for out in outs}) == 1, where, f"branches must agree but for channels; got {came}"
+            )
             return (sum(out[0] for out in outs), *outs[0][1:]), sum(costs, Complexity())
         case Scale(gate=gate):
             gated, cost = measure(gate, shape, where)
-            _require(gated == (shape[0], 1, 1), where, f"a gate must put out {(shape[0], 1, 1)}; got {gated}")
+            wanted = (shape[0], 1, 1)
+            _require(gated == wanted, where, f"a gate must put out {_text(wanted)}; got {_text(gated)}")
             return shape, cost
     return _measure_leaf(layer, shape, where)
 

@@ -52,7 +52,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     known = sorted(known)
     lowered = {name.lower(): name for name in known}
-    near = [lowered[name] for name in difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)]
+    matches = difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)
+    near = [lowered[word.lower()]] if word.lower() in lowered else [lowered[name] for name in matches]
     if near:
         return "; did you mean " + " or ".join(f'"{name}"' for name in near) + "?"
     return "; known: " + ", ".join(known)

@@ -141,9 +141,9 @@ def _steps(layer: Layer) -> list[Any]:
         return [step for child in layer.layers for step in _steps(child)]
     step: list[Any] = [type(layer).__name__]
     for field in dataclasses.fields(layer):
-        value = getattr(layer, field.name)
-        if field.default is dataclasses.MISSING or value != field.default:
-            step.append([field.name, _canonical_value(value)])
+        value = _canonical_value(getattr(layer, field.name))
+        if field.default is dataclasses.MISSING or value != _canonical_value(field.default):
+            step.append([field.name, value])
     return [step]
 
 

@@ -94,6 +94,11 @@ class Gated(nn.Module):
         return scaled
 
 
+# Layers that put out a new tensor, which nobody else reads: a ReLU behind one may overwrite it.
+# First in a branch, it would overwrite what the other branches still have to read.
+_FRESH = (Conv, Linear, Norm, Pool, Residual, Concat, Scale)
+
+
 def _module(layer: Layer, shape: Shape) -> nn.Module:
     """Build a layer that `shape` reaches."""
     match layer:
@@ -101,7 +106,12 @@ def _module(layer: Layer, shape: Shape) -> nn.Module:
             modules: OrderedDict[str, nn.Module] = OrderedDict()
             for position, child in enumerate(layers):
                 name = (child.name if isinstance(child, Sequence) else "") or str(position)
-                modules[name] = _module(child, shape)
+                fresh = position > 0 and isinstance(layers[position - 1], _FRESH)
+                modules[name] = (
+                    _activation(child, inplace=fresh)
+                    if isinstance(child, Activation)
+                    else _module(child, shape)
+                )
                 shape, _ = measure(child, shape)
             return nn.Sequential(modules) if modules else nn.Identity()
         case Residual(body=body, shortcut=shortcut):
@@ -126,8 +136,8 @@ def _module(layer: Layer, shape: Shape) -> nn.Module:
             return _initialised(linear, layer.initialisation, fan_out=layer.width)
         case Norm():
             return nn.BatchNorm2d(shape[0])
-        case Activation(kind=kind):
-            return nn.ReLU(inplace=True) if kind == "relu" else nn.Sigmoid()
+        case Activation():
+            return _activation(layer, inplace=False)
         case Pool(kind=kind, kernel=kernel, stride=stride, padding=padding):
             pool: Callable[..., nn.Module] = nn.MaxPool2d if kind == "max" else nn.AvgPool2d
             return pool(kernel, stride, padding)
@@ -138,6 +148,10 @@ def _module(layer: Layer, shape: Shape) -> nn.Module:
         case Dropout(rate=rate):
             return nn.Dropout(rate)
     raise TypeError(f"no layer: {layer!r}")
+
+
+def _activation(layer: Activation, *, inplace: bool) -> nn.Module:
+    return nn.ReLU(inplace) if layer.kind == "relu" else nn.Sigmoid()
 
 
 def _initialised(module: nn.Conv2d | nn.Linear, scheme: Initialisation, *, fan_out: int) -> nn.Module:

@@ -57,7 +57,7 @@ class AnyNet:
                     f"anynet: {name} must have one value a stage, as depths has ({len(self.depths)}); got {len(getattr(self, name))}"
                 )
         for name in ("stem_width", "stem_stride", "stem_kernel"):
-            object.__setattr__(self, name, _positive_integers(name, [getattr(self, name)])[0])
+            object.__setattr__(self, name, _positive_integer(name, getattr(self, name)))
         for name in ("stem_pool", "conv_bias"):
             if not isinstance(getattr(self, name), bool):
                 raise ArchitectureError(f"anynet: {name} must be true or false; got {getattr(self, name)!r}")
@@ -65,7 +65,7 @@ class AnyNet:
             raise ArchitectureError(f'anynet: unknown block "{self.block}"{did_you_mean(str(self.block), get_args(Block))}')
         if self.stem_kernel % 2 == 0:
             raise ArchitectureError(f"anynet: stem_kernel must be odd; got {self.stem_kernel}")
-        object.__setattr__(self, "se_ratio", float(self.se_ratio))
+        object.__setattr__(self, "se_ratio", _number("se_ratio", self.se_ratio))
         if (self.block == "Y") != (self.se_ratio > 0) or not 0 <= self.se_ratio <= 1:
             raise ArchitectureError(
                 f'anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; got block "{self.block}", se_ratio {self.se_ratio:g}'
@@ -130,7 +130,11 @@ def anynet_parameters(
     without a ratio gets 0.25, X with a ratio is Y.
     """
     depths = _positive_integers("depths", depths)
-    needed = {"bottleneck_ratios": (bottleneck_ratios, "XYR"), "group_widths": (group_widths, "XY")}
+    se_ratio = _number("se_ratio", se_ratio)
+    needed = {
+        "bottleneck_ratios": (bottleneck_ratios, ("X", "Y", "R")),
+        "group_widths": (group_widths, ("X", "Y")),
+    }
     for name, (values, blocks) in needed.items():
         if values is None and block in blocks:
             raise ArchitectureError(f"anynet: {name} must be given for block {block}, one value a stage")
@@ -141,10 +145,12 @@ def anynet_parameters(
     ones = (1,) * len(depths)
     return AnyNet(
         depths=depths,
-        widths=tuple(widths),
-        bottleneck_ratios=ones if bottleneck_ratios is None else tuple(bottleneck_ratios),
-        group_widths=ones if group_widths is None else tuple(group_widths),
-        strides=(2,) * len(depths) if strides is None else tuple(strides),
+        widths=_positive_integers("widths", widths),
+        bottleneck_ratios=ones
+        if bottleneck_ratios is None
+        else _positive_integers("bottleneck_ratios", bottleneck_ratios),
+        group_widths=ones if group_widths is None else _positive_integers("group_widths", group_widths),
+        strides=(2,) * len(depths) if strides is None else _positive_integers("strides", strides),
         block=block,
         se_ratio=se_ratio,
         **rest,
@@ -198,3 +204,15 @@ def _positive_integers(name: str, values: Iterable[Any]) -> tuple[int, ...]:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
             raise ArchitectureError(f"anynet: {name} must be whole numbers of at least 1; got {value!r}")
     return tuple(int(value) for value in values)
+
+
+def _positive_integer(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ArchitectureError(f"anynet: {name} must be a whole number of at least 1; got {value!r}")
+    return int(value)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ArchitectureError(f"anynet: {name} must be a number; got {value!r}")
+    return float(value)

@@ -10,6 +10,7 @@ A stage is a run of equal w_j. It is a law over AnyNets, not a family of its own
 """
 
 import itertools
+import math
 import numbers
 from typing import Any
 
@@ -47,11 +48,14 @@ def regnet_parameters(
     """
     if isinstance(depth, bool) or not isinstance(depth, numbers.Integral) or depth < 1:
         raise ArchitectureError(f"regnet: depth must be a whole number of at least 1; got {depth!r}")
+    for name, value in (("w0", w0), ("wa", wa), ("wm", wm)):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+            raise ArchitectureError(f"regnet: {name} must be a finite number; got {value!r}")
     if w0 < WIDTH_STEP or w0 % WIDTH_STEP:
         raise ArchitectureError(f"regnet: w0 must be a positive multiple of {WIDTH_STEP}; got {w0!r}")
-    if not wa >= 0:
+    if wa < 0:
         raise ArchitectureError(f"regnet: wa must be at least 0; got {wa!r}")
-    if not wm > 1:
+    if wm <= 1:
         raise ArchitectureError(f"regnet: wm must be above 1; got {wm!r}")
     widths, depths = stages_of_line(depth=int(depth), w0=int(w0), wa=float(wa), wm=float(wm))
     return anynet_parameters(

@@ -1,1 +1,85 @@
+"""anynas: neural architecture search and design-space design for convolutional networks.
+
+Public names are loaded when they are first used, so that `import anynas` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from anynas.analysis.edf import EDF, edf
+    from anynas.architecture import Architecture, anynet, load_architecture, regnet
+    from anynas.counting import Complexity, complexity, layer_summary
+    from anynas.designspace import DesignSpace, load_space
+    from anynas.driver.search import search
+    from anynas.errors import AnynasError
+    from anynas.networks import build
+    from anynas.store import Run, load_run
+    from anynas.training import train
+    from anynas.trials import Fidelity, Recipe, Trial, TrialResult, load_fidelity, load_recipe
+
+_HOMES = {  # public name -> module
+    "AnynasError": "errors",
+    "Architecture": "architecture",
+    "Complexity": "counting",
+    "DesignSpace": "designspace",
+    "EDF": "analysis.edf",
+    "Fidelity": "trials",
+    "Recipe": "trials",
+    "Run": "store",
+    "Trial": "trials",
+    "TrialResult": "trials",
+    "anynet": "architecture",
+    "build": "networks",
+    "complexity": "counting",
+    "edf": "analysis.edf",
+    "layer_summary": "counting",
+    "load_architecture": "architecture",
+    "load_fidelity": "trials",
+    "load_recipe": "trials",
+    "load_run": "store",
+    "load_space": "designspace",
+    "regnet": "architecture",
+    "search": "driver.search",
+    "train": "training",
+}
+
+__all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
+    "AnynasError",
+    "Architecture",
+    "Complexity",
+    "DesignSpace",
+    "EDF",
+    "Fidelity",
+    "Recipe",
+    "Run",
+    "Trial",
+    "TrialResult",
+    "anynet",
+    "build",
+    "complexity",
+    "edf",
+    "layer_summary",
+    "load_architecture",
+    "load_fidelity",
+    "load_recipe",
+    "load_run",
+    "load_space",
+    "regnet",
+    "search",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'anynas' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"anynas.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,320 @@
+"""Search: the best network of a space within bounds; planned first, then run, and run again to go on or to extend."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anynas.data import DataSet, load_data
+from anynas.designspace import Bounds, DesignSpace, load_space
+from anynas.designspace.bounds import Range
+from anynas.driver.loop import Clock, Job, Progress, Setting, Silent, run_jobs, run_search, trial_seed
+from anynas.driver.samplers import Proposal, make_sampler
+from anynas.errors import DataError, RunError, SettingsError
+from anynas.execution.choosing import check_executor, default_workers, make_executor
+from anynas.settings import require
+from anynas.store import Entry, Recorder, Run, recording, write_result
+from anynas.training.devices import resolve_device
+from anynas.training.timing import seconds_of
+from anynas.training.worker import Worker, Workplace
+from anynas.trials import Fidelity, Recipe, Trial
+
+DEFAULT_TRIALS = 24
+DEFAULT_SAMPLER = "tpe"
+FINALISTS = 3  # the best so many are trained again
+REPLICATES = 2  # so many times, with other seeds
+PROBES = 4  # draws that are timed for an estimate
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPlan:
+    """A search that has been checked and can be run: the same plan in the same folder goes on where it was."""
+
+    setting: Setting
+    bounds: Bounds
+    sampler: str
+    data: DataSet
+    workplace: Workplace
+    executor: str
+    workers: int | None  # None: as many as the executor finds room for
+    address: str | None
+    trials: int | None  # None: as many as the minutes allow
+    minutes: float | None
+    path: Path
+    takeover: bool = False
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the search asks, JSON-ready: what may not change in a run's folder."""
+        return _identity(self.setting, self.bounds, self.sampler, self.data.name)
+
+    @property
+    def num_final_trainings(self) -> int:
+        """Trainings after the search: the best again with other seeds, and the winner once more for its test error."""
+        return FINALISTS * REPLICATES + 1
+
+    @property
+    def num_workers(self) -> int | None:
+        """Trials at once; None where only the cluster knows."""
+        if self.executor == "inline":
+            return 1
+        return self.workers or (None if self.address else default_workers(self.workplace.device))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """About how long a search takes, from a few steps of a few of its networks on this machine."""
+
+    seconds_per_trial: float
+    total_seconds: float
+    trials: int
+    num_final_trainings: int
+    workers: int
+
+
+def plan_search(
+    space: DesignSpace | str | Path,
+    *,
+    trials: int | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    sampler: str = DEFAULT_SAMPLER,
+    objectives: tuple[str, ...] = ("error",),
+    flops: Range | None = None,
+    params: Range | None = None,
+    activations: Range | None = None,
+    regime: str | None = None,
+    data: str | None = None,
+    recipe: Recipe | None = None,
+    fidelity: Fidelity | None = None,
+    device: str = "auto",
+    executor: str = "ray",
+    workers: int | None = None,
+    address: str | None = None,
+    run: str | Path | None = None,
+    takeover: bool = False,
+) -> SearchPlan:
+    """Check a search without starting it; arguments and errors are those of `search`."""
+    if not isinstance(space, DesignSpace):
+        space = load_space(space, regime=regime)
+    elif regime is not None and regime != space.regime.name:
+        raise SettingsError(f"regime must be the space's own, {space.regime.name}, for a space that is loaded already; got {regime}")
+    require(trials is None or trials >= 1, f"trials must be at least 1; got {trials}")
+    require(minutes is None or minutes > 0, f"minutes must be above 0; got {minutes}")
+    require(seed >= 0, f"seed must be at least 0; got {seed}")
+    require(tuple(objectives) == ("error",), f'objectives must be ("error",); got {tuple(objectives)}')
+    check_executor(executor, workers)
+    require(address is None or executor == "ray", f"address is for the executor ray; got executor {executor}")
+    chosen_device = device if address else resolve_device(device).type
+    given = Bounds(flops=flops, params=params, activations=activations)
+    bounds = given if given != Bounds() else Bounds(flops=space.regime.flops)
+    make_sampler(sampler, space, seed=seed, bounds=bounds).ask(0)  # an unknown name or an empty band shows now
+    loaded = _data(data, space)
+    fidelity = fidelity or space.regime.fidelity
+    recipe = recipe or space.regime.recipe
+    num_images = len(loaded.train) if fidelity.images == "all" else fidelity.images
+    require(
+        recipe.batch_size <= num_images <= len(loaded.train),
+        f"images must be at least one batch ({recipe.batch_size}) and at most the data set's {len(loaded.train)}; got {num_images}",
+    )
+    setting = Setting(space=space, recipe=recipe, fidelity=fidelity, num_images=num_images, seed=seed)
+    identity = _identity(setting, bounds, sampler, loaded.name)
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+    return SearchPlan(
+        setting=setting,
+        bounds=bounds,
+        sampler=sampler,
+        data=loaded,
+        workplace=Workplace(
+            data=loaded.name,
+            input_shape=space.regime.input_shape,
+            num_classes=space.regime.num_classes,
+            device=chosen_device,
+        ),
+        executor=executor,
+        workers=workers,
+        address=address,
+        trials=trials if trials is not None or minutes is not None else DEFAULT_TRIALS,
+        minutes=minutes,
+        path=Path(run) if run is not None else Path("runs") / f"{space.name}-{digest}",
+        takeover=takeover,
+    )
+
+
+def estimate(plan: SearchPlan) -> Estimate | None:
+    """Return about how long the search takes, or None where another machine does the work."""
+    if plan.num_workers is None or plan.address:
+        return None
+    worker = Worker(plan.workplace, plan.data)
+    setting = plan.setting
+    draws = itertools.islice(setting.space.draws(seed=setting.seed, bounds=plan.bounds), PROBES)
+    seconds = [
+        seconds_of(
+            Trial(number=0, architecture=draw, recipe=setting.recipe, fidelity=setting.fidelity, seed=0), worker
+        )
+        for draw in draws
+    ]
+    per_trial = float(np.mean(seconds))
+    final = plan.num_final_trainings * per_trial / plan.num_workers
+    trials = plan.trials
+    if plan.minutes is not None:
+        in_time = max(int((plan.minutes * 60 - final) * plan.num_workers / per_trial), 1)
+        trials = min(trials or in_time, in_time)
+    assert trials is not None
+    rounds = math.ceil(trials / plan.num_workers) + math.ceil(FINALISTS * REPLICATES / plan.num_workers) + 1
+    return Estimate(
+        seconds_per_trial=per_trial,
+        total_seconds=rounds * per_trial,
+        trials=trials,
+        num_final_trainings=plan.num_final_trainings,
+        workers=plan.num_workers,
+    )
+
+
+def search(space: DesignSpace | str | Path, *, progress: Progress | None = None, **settings: Any) -> Run:
+    """Search a space for its best network within bounds, and return the run, whose `result` tells the winner.
+
+    The best three are trained again with two more seeds each; the one with the least mean validation error wins, so that it is not merely the luckiest; then it is
+    trained once more, and only there is a test error computed.
+
+    Running the same call again goes on where it was interrupted; more trials, or other workers, extend it.
+
+    Args:
+        space: A space, a built-in one's name, or the path of a TOML file.
+        progress: Who is told how it goes; None tells nobody.
+        **settings: Each may be left out:
+            trials (24 unless minutes are given); minutes: a budget of time; seed (0); sampler "tpe", "random" or "qmc";
+            objectives: ("error",); flops, params, activations: (low, high), the regime's band of flops if none is given;
+            regime: the space's own; data: the regime's; recipe, fidelity: the regime's; device "auto", "cpu" or "cuda";
+            executor "ray", "process" or "inline"; workers: one a core or GPU; address: of a Ray cluster;
+            run: the folder, runs/SPACE-DIGEST; takeover: from a driver on another machine that is dead.
+
+    Raises:
+        AnynasError: Something is not as it must be; the message says what, and what to do.
+    """
+    return run_plan(plan_search(space, **settings), progress=progress or Silent())
+
+
+def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None = None) -> Run:
+    """Run a plan to its end; interrupted, what is finished is safe, and the same plan goes on from there.
+
+    Args:
+        plan: From `plan_search`.
+        progress: Who is told.
+        expected: From `estimate`, for the time to keep free at the end of a budget of minutes; made here if needed.
+    """
+    started = time.monotonic()
+    sampler = make_sampler(plan.sampler, plan.setting.space, seed=plan.setting.seed, bounds=plan.bounds)
+    with recording(plan.path, plan.identity, takeover=plan.takeover) as recorder:
+        if plan.minutes is not None and expected is None:
+            expected = estimate(plan)
+        executor = make_executor(
+            plan.executor, plan.workplace, workers=plan.workers, address=plan.address, note=progress.note
+        )
+        try:
+            entries = run_search(
+                plan.setting,
+                sampler,
+                executor,
+                recorder,
+                trials=plan.trials,
+                clock=_clock(plan, expected, spent=time.monotonic() - started, workers=executor.num_workers),
+                progress=progress,
+            )
+            result = _decide(plan, entries, executor, recorder, progress)
+        finally:
+            executor.close()
+        write_result(recorder.run, result)
+        recorder.run.table().to_csv(recorder.run.path / "table.csv", index=False)
+        return recorder.run
+
+
+def _data(name: str | None, space: DesignSpace) -> DataSet:
+    regime = space.regime
+    if not (name or regime.data):
+        raise DataError(
+            f"regime {regime.name} has no data set of its own; pass --data with one of {regime.input_shape[0]} channels and "
+            f"{regime.num_classes} classes (synthetic has any)"
+        )
+    return load_data(name or regime.data, input_shape=regime.input_shape, num_classes=regime.num_classes)
+
+
+def _identity(setting: Setting, bounds: Bounds, sampler: str, data: str) -> dict[str, Any]:
+    space = setting.space
+    return {
+        "study": "search",
+        "space": {"name": space.name, "digest": space.digest},
+        "regime": space.regime.name,
+        "data": data,
+        "recipe": dataclasses.asdict(setting.recipe),
+        "fidelity": dataclasses.asdict(setting.fidelity),
+        "seed": setting.seed,
+        "sampler": sampler,
+        "bounds": str(bounds),
+        "objectives": ["error"],
+    }
+
+
+def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float, workers: int) -> Clock:
+    """Return a clock that keeps time free for the trainings after the search."""
+    if plan.minutes is None:
+        return Clock()
+    per_trial = expected.seconds_per_trial if expected is not None else 0.0
+    reserve = math.ceil(plan.num_final_trainings / workers) * per_trial
+    clock = Clock(plan.minutes * 60 - spent - reserve)
+    clock.saw(per_trial)
+    return clock
+
+
+def _decide(plan: SearchPlan, entries: list[Entry], executor: Any, recorder: Recorder, progress: Progress) -> dict[str, Any]:
+    """Train the best again, choose the winner by its mean, and compute its test error."""
+    complete = [entry for entry in entries if entry.result.state == "complete"]
+    if not complete:
+        reasons = "; ".join(sorted({entry.result.reason for entry in entries})) or "there was no time for one"
+        raise RunError(f"{plan.path}: at least one trial must be complete; none is ({reasons})")
+    finalists: dict[str, Entry] = {}
+    for entry in sorted(complete, key=lambda e: (e.result.error, e.number)):
+        finalists.setdefault(entry.architecture.network_key, entry)
+    best = list(finalists.values())[:FINALISTS]
+    jobs = [_again(plan, entry, replicate, "confirmation") for entry in best for replicate in range(1, REPLICATES + 1)]
+    confirmed = run_jobs(plan.setting, executor, recorder, jobs, stage="confirm", progress=progress)
+    errors = {entry.number: [entry.result.error] for entry in best}
+    for entry in confirmed:
+        if entry.result.state == "complete":
+            errors[entry.number].append(entry.result.error)
+    winner = min(best, key=lambda entry: (float(np.mean(errors[entry.number])), entry.number))
+    (tested,) = run_jobs(
+        plan.setting,
+        executor,
+        recorder,
+        [_again(plan, winner, REPLICATES + 1, "test")],
+        stage="test",
+        progress=progress,
+    )
+    return {
+        "number": winner.number,
+        "key": winner.architecture.key,
+        "architecture": winner.architecture.to_dict(),
+        "validation_errors": errors[winner.number],
+        "validation_error_mean": float(np.mean(errors[winner.number])),
+        "test_error": tested.result.test_error if tested.result.state == "complete" else None,
+        "flops": winner.flops,
+        "params": winner.params,
+        "activations": winner.activations,
+        "finalists": {str(number): values for number, values in errors.items()},
+        "trials": len(entries),
+        "failed": len(entries) - len(complete),
+        "diverged": sum(entry.result.reason == "diverged" for entry in complete),
+    }
+
+
+def _again(plan: SearchPlan, entry: Entry, replicate: int, role: str) -> Job:
+    """Return the entry's architecture as a job with a seed of its own; its number stays that of the trial it repeats."""
+    seed = trial_seed(plan.setting.seed, int(entry.architecture.key, 16), replicate)
+    return Job(number=entry.number, role=role, proposal=Proposal(entry.architecture, entry.point), seed=seed)

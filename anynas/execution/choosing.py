@@ -1,0 +1,65 @@
+"""Which executor, with how many workers, on which device."""
+
+import os
+from collections.abc import Callable
+
+from anynas.errors import SettingsError, did_you_mean
+from anynas.execution import Executor
+from anynas.training.worker import Workplace
+
+EXECUTORS = ("ray", "process", "inline")
+
+
+def make_executor(
+    name: str,
+    workplace: Workplace,
+    *,
+    workers: int | None,
+    address: str | None = None,
+    note: Callable[[str], None] = lambda message: None,
+) -> Executor:
+    """Return a started executor; where Ray can't start on this machine, processes take its place, and `note` is told.
+
+    Args:
+        name: One of `EXECUTORS`.
+        workplace: What all trials share; its device is "cpu" or "cuda".
+        workers: How many trials at once; None: one a core, or one a GPU, of this machine or of the cluster.
+        address: Of an existing Ray cluster.
+        note: Is told one line when something is not as asked.
+
+    Raises:
+        SettingsError: No such executor, or fewer than one worker.
+        ExecutorError: It cannot start.
+    """
+    check_executor(name, workers)
+    if name == "ray":
+        from anynas.execution.on_ray import RayExecutor, RayUnavailableError
+
+        try:
+            return RayExecutor(workplace, workers=workers, address=address)
+        except RayUnavailableError as error:
+            note(f"{error}; going on with processes")
+    if name == "inline":
+        from anynas.execution.inline import InlineExecutor
+
+        return InlineExecutor(workplace)
+    from anynas.execution.process import ProcessExecutor
+
+    return ProcessExecutor(workplace, workers=workers or default_workers(workplace.device))
+
+
+def check_executor(name: str, workers: int | None) -> None:
+    """Raise SettingsError unless the executor exists and the number of workers makes sense."""
+    if name not in EXECUTORS:
+        raise SettingsError(f'unknown executor "{name}"{did_you_mean(name, EXECUTORS)}')
+    if workers is not None and workers < 1:
+        raise SettingsError(f"workers must be at least 1; got {workers}")
+
+
+def default_workers(device: str) -> int:
+    """Return one a core that this process may use, or one a GPU."""
+    if device == "cuda":
+        import torch
+
+        return max(torch.cuda.device_count(), 1)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

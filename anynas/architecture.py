@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,8 @@ class Architecture:
             if field.default is dataclasses.MISSING and name not in given:
                 raise ArchitectureError(f'{family}: field "{name}" is missing')
         listed = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-        return cls(FAMILIES[family](**listed))
+        build: Callable[..., AnyNet] = FAMILIES[family]  # checks its values itself
+        return cls(build(**listed))
 
 
 def anynet(

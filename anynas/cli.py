@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from anynas import __version__
-from anynas.errors import AnynasError, SettingsError
+from anynas.errors import AnynasError, SettingsError, did_you_mean
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -66,7 +66,11 @@ def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int],
 
 def _add_search(commands: Any) -> None:
     parser = _command(
-        commands, "search", _search, "find the best network of a space", "anynas search --space AnyNetD --trials 48"
+        commands,
+        "search",
+        _search,
+        "find the best network of a space",
+        "anynas search --space AnyNetD --trials 48",
     )
     _add_space(parser)
     _add_bounds(parser, "default: the regime's band of flops")
@@ -116,7 +120,9 @@ def _add_show(commands: Any) -> None:
         "show a space, or an architecture layer by layer",
         "anynas show regnetx_400mf --input 3x224x224",
     )
-    parser.add_argument("name", metavar="SPACE|ARCHITECTURE", help="a name, a space's TOML or an architecture's JSON file")
+    parser.add_argument(
+        "name", metavar="SPACE|ARCHITECTURE", help="a name, a space's TOML or an architecture's JSON file"
+    )
     parser.add_argument("--regime", metavar="R", help="for a space: fashion, cifar or imagenet (the space's own)")
     parser.add_argument("--input", type=_shape, default=(3, 224, 224), metavar="CxHxW", help="one image (3x224x224)")
     parser.add_argument("--classes", type=int, default=1000, metavar="N", help="number of logits (1000)")
@@ -124,7 +130,11 @@ def _add_show(commands: Any) -> None:
 
 def _add_table(commands: Any) -> None:
     parser = _command(
-        commands, "table", _table, "print or write a run's trials", "anynas table runs/DIR --out trials.parquet"
+        commands,
+        "table",
+        _table,
+        "print or write a run's trials",
+        "anynas table runs/DIR --out trials.parquet",
     )
     parser.add_argument("run", metavar="RUN", help="the run's folder")
     parser.add_argument("--out", metavar="FILE", help="write all columns to a .parquet or .csv file")
@@ -132,9 +142,7 @@ def _add_table(commands: Any) -> None:
 
 
 def _add_doctor(commands: Any) -> None:
-    _command(
-        commands, "doctor", _doctor, "check this machine, and say what `search` would use", "anynas doctor"
-    )
+    _command(commands, "doctor", _doctor, "check this machine, and say what `search` would use", "anynas doctor")
 
 
 def _add_space(parser: Any) -> None:
@@ -143,7 +151,9 @@ def _add_space(parser: Any) -> None:
 
 
 def _add_bounds(parser: Any, note: str) -> None:
-    parser.add_argument("--flops", type=_pair, metavar="LOW:HIGH", help=f"multiply-adds of an image, ends included; {note}")
+    parser.add_argument(
+        "--flops", type=_pair, metavar="LOW:HIGH", help=f"multiply-adds of an image, ends included; {note}"
+    )
     parser.add_argument("--params", type=_pair, metavar="LOW:HIGH", help="likewise params")
     parser.add_argument("--activations", type=_pair, metavar="LOW:HIGH", help="likewise activations")
 
@@ -177,8 +187,10 @@ def _search(options: argparse.Namespace) -> int:
 
     from anynas.designspace import load_space
     from anynas.driver.search import estimate, plan_search, run_plan
+    from anynas.figures import draw_search
     from anynas.terminal import Reporter, make_console
     from anynas.trials import load_fidelity, load_recipe
+    from anynas.views import print_files, print_plan, print_winner
 
     console = make_console()
     space = load_space(options.space, regime=options.regime)
@@ -204,113 +216,30 @@ def _search(options: argparse.Namespace) -> int:
         takeover=options.takeover,
     )
     expected = estimate(plan)
-    _print_plan(console, plan, expected)
+    print_plan(console, plan, expected)
     if options.dry_run:
         return 0
+    seconds_per_trial = expected.seconds_per_trial if expected else None
     try:
-        with Reporter(
-            console,
-            seconds_per_trial=expected.seconds_per_trial if expected else None,
-            workers=plan.num_workers,
-        ) as reporter:
+        with Reporter(console, seconds_per_trial=seconds_per_trial, workers=plan.num_workers) as reporter:
             run = run_plan(plan, progress=reporter, expected=expected)
     except KeyboardInterrupt:
-        print(f"anynas: interrupted; finished trials are safe in {plan.path}; the same command goes on", file=sys.stderr)
-        return INTERRUPTED
-    _print_winner(console, run)
-    return 0
-
-
-def _print_plan(console: Any, plan: Any, expected: Any) -> None:
-    from anynas.terminal import duration
-
-    setting = plan.setting
-    epochs = setting.fidelity.epochs
-    lines = [
-        f"{setting.space.name}, {setting.space.size():.3g} networks, {plan.bounds}; sampler {plan.sampler}, seed {setting.seed}",
-        f"{plan.data.name}: {setting.num_images:,} images, {epochs} epoch{'s' * (epochs > 1)} a trial, on {plan.workplace.device}",
-    ]
-    if expected is None:
-        lines.append("how long a trial takes there is known when the first has ended")
-    else:
-        lines.append(
-            f"about {duration(expected.total_seconds)}: {expected.trials} trials, then {expected.num_final_trainings} "
-            f"trainings to choose the winner; {duration(expected.seconds_per_trial)} each, {expected.workers} at once"
+        print(
+            f"anynas: interrupted; what is finished is safe in {plan.path}; the same command goes on", file=sys.stderr
         )
-    lines.append(f"run: {plan.path}")
-    for line in lines:
-        console.print(line, soft_wrap=True)
-
-
-def _print_winner(console: Any, run: Any) -> None:
-    from anynas.figures import draw_edf, draw_error_flops, save
-    from anynas.terminal import count, print_table
-
-    result = run.result()
-    table, front = run.table(), run.front()
-    stages = result["architecture"]
-    console.print()
-    console.print(f"winner: trial {result['number']}, {result['key']}")
-    print_table(
-        console,
-        ["stage", "depth", "width", "bottleneck ratio", "group width"],
-        list(
-            zip(
-                range(1, len(stages["depths"]) + 1),
-                *(stages[name] for name in ("depths", "widths", "bottleneck_ratios", "group_widths")),
-                strict=True,
-            )
-        ),
-    )
-    errors = ", ".join(f"{error:.2f}" for error in result["validation_errors"])
-    tested = "unknown: that training failed" if result["test_error"] is None else f"{result['test_error']:.2f} %"
-    console.print(f"validation error  {result['validation_error_mean']:.2f} %, mean of {len(result['validation_errors'])} seeds ({errors})")
-    console.print(f"test error        {tested}")
-    console.print(f"flops             {count(result['flops'])} multiply-adds")
-    console.print(f"params            {count(result['params'])}")
-    console.print()
-    rows = [[int(r.number), float(r.error), count(r.flops), count(r.params), r.key] for r in front.itertuples()]
-    print_table(console, ["trial", "error %", "flops", "params", "key"], rows, title="Pareto front of error and flops")
-    failed = result["failed"]
-    console.print()
-    console.print(f"{result['trials']} trials: {failed} failed, {result['diverged']} diverged")
-    complete = table[table["state"] == "complete"]
-    space, seed = complete["space"].iloc[0], run.identity["seed"]
-    first = complete.iloc[0]
-    footer = (
-        f"n = {len(complete)}, seed {seed}, {first.epochs} epochs of {first.images:,} images of {run.identity['data']}, "
-        f"sampler {run.identity['sampler']}, anynas {first.anynas_version}, {first.device}"
-    )
-    pictures = [
-        save(
-            run.path / "error_flops.png",
-            lambda ax: draw_error_flops(complete, front, ax, winner=result["number"]),
-            title=f"{space}: error against flops",
-            footer=footer,
-        ),
-        save(
-            run.path / "edf.png",
-            lambda ax: draw_edf(complete, ax, label=space),
-            title=f"{space}: error EDF of all trials",
-            footer=footer,
-        ),
-    ]
-    for what, path in [("table", run.path / "table.csv"), ("picture", pictures[0]), ("picture", pictures[1])]:
-        console.print(f"{what}: {_short(path)}", soft_wrap=True)
-
-
-def _short(path: Path) -> Path:
-    """Return the path as seen from the current folder, if it lies within."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+        return INTERRUPTED
+    print_winner(console, run)
+    pictures = draw_search(run.table(), run.front(), run.path, winner=run.result()["number"], seed=options.seed)
+    print_files(console, {"table": run.path / "table.csv", **pictures})
+    return 0
 
 
 def _sample(options: argparse.Namespace) -> int:
     import json
 
-    from anynas.counting import complexity
     from anynas.designspace import load_space
-    from anynas.terminal import count, make_console, print_table
+    from anynas.terminal import make_console
+    from anynas.views import print_draws
 
     space = load_space(options.space, regime=options.regime)
     architectures = space.sample(
@@ -324,115 +253,57 @@ def _sample(options: argparse.Namespace) -> int:
     if options.json:
         for architecture in architectures:
             print(json.dumps(architecture.to_dict()))
-        return 0
-    regime = space.regime
-    rows = []
-    for number, architecture in enumerate(architectures, start=options.start):
-        counted = complexity(architecture, input_shape=regime.input_shape, num_classes=regime.num_classes)
-        values = space.columns_of(architecture)
-        stages = [
-            "-".join(str(value) for value in dict.fromkeys(column) or column) if tied else "-".join(map(str, column))
-            for column, tied in (
-                ([values[name] for name in p.columns], p.name in (*space.tie, *space.equal)) for p in space.parameters
-            )
-        ]
-        rows.append([number, *stages, count(counted.flops), count(counted.params), architecture.key])
-    columns = ["number", *(p.name.replace("_", " ") for p in space.parameters), "flops", "params", "key"]
-    print_table(make_console(), columns, rows)
+    else:
+        print_draws(make_console(), space, architectures, start=options.start)
     return 0
 
 
 def _spaces(options: argparse.Namespace) -> int:
     from anynas.designspace import builtin_spaces, load_space
-    from anynas.terminal import make_console, print_table
+    from anynas.terminal import make_console
+    from anynas.views import print_spaces
 
-    spaces = [load_space(name) for name in builtin_spaces()]
-    rows = [[s.name, s.family, s.dimension, s.size(), s.description] for s in spaces]
-    print_table(make_console(), ["space", "family", "free", "size", "what it is"], rows)
+    print_spaces(make_console(), [load_space(name) for name in builtin_spaces()])
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
     from anynas.architecture import load_architecture, named_architectures
     from anynas.designspace import builtin_spaces, load_space
-    from anynas.errors import did_you_mean
     from anynas.terminal import make_console
+    from anynas.views import print_architecture, print_space
 
-    console = make_console()
-    name = options.name
+    console, name = make_console(), options.name
     if name in builtin_spaces() or name.endswith(".toml"):
-        _print_space(console, load_space(name, regime=options.regime))
-        return 0
-    if name.lower() not in named_architectures() and not name.endswith(".json"):
+        print_space(console, load_space(name, regime=options.regime))
+    elif name.lower() in named_architectures() or name.endswith(".json"):
+        print_architecture(console, load_architecture(name), options.input, options.classes)
+    else:
         known = [*builtin_spaces(), *named_architectures()]
         raise SettingsError(f'unknown space or architecture "{name}"{did_you_mean(name, known)}')
-    _print_architecture(console, load_architecture(name), options.input, options.classes)
     return 0
 
 
-def _print_space(console: Any, space: Any) -> None:
-    from anynas.designspace.space import CONSTRAINTS
-    from anynas.terminal import count, print_table
-
-    console.print(f"{space.name}: {space.description or 'a design space'} ({space.family}, {space.stages} stages)")
-    console.print(f"{space.dimension} free parameters, {space.size():,} settings", soft_wrap=True)
-    console.print()
-    rows = []
-    for parameter in space.parameters:
-        kinds = [kind for kind in CONSTRAINTS if parameter.name in getattr(space, kind)]
-        rows.append([parameter.name.replace("_", " "), parameter.law, ", ".join(kinds) or "free"])
-    print_table(console, ["of each stage", "law", "across stages"], rows)
-    regime = space.regime
-    console.print()
-    console.print(
-        f"regime {regime.name}: {'x'.join(map(str, regime.input_shape))}, {regime.num_classes} classes, stem {regime.stem_width} "
-        f"stride {regime.stem_stride}, stage strides {regime.stage_stride}",
-        soft_wrap=True,
-    )
-    console.print(f"band {count(regime.flops[0])} to {count(regime.flops[1])} multiply-adds; {regime.fidelity.epochs} epochs a trial")
-    fixed = ", ".join(f"{name} {value}" for name, value in space.fixed.items())
-    if fixed:
-        console.print(f"the same throughout: {fixed}")
-
-
-def _print_architecture(console: Any, architecture: Any, input_shape: tuple[int, ...], num_classes: int) -> None:
-    from anynas.counting import complexity, layer_summary
-    from anynas.terminal import print_table
-
-    summary = layer_summary(architecture, input_shape=input_shape, num_classes=num_classes)
-    counted = complexity(architecture, input_shape=input_shape, num_classes=num_classes)
-    console.print(f"{architecture.family} {architecture.key} at {'x'.join(map(str, input_shape))}, {num_classes} classes")
-    rows = [[r.layer, list(r.output_shape), int(r.params), int(r.flops)] for r in summary.itertuples()]
-    print_table(console, ["layer", "output shape", "params", "flops"], rows)
-    console.print()
-    console.print(f"flops {counted.flops:,} (multiply-adds), params {counted.params:,}, activations {counted.activations:,}")
-
-
 def _table(options: argparse.Namespace) -> int:
-    from anynas.errors import did_you_mean
     from anynas.store import load_run
-    from anynas.terminal import count, make_console, print_table
+    from anynas.terminal import make_console
+    from anynas.views import print_files, print_trials
 
     table = load_run(options.run).table()
     if options.sort not in table.columns:
         raise SettingsError(f'unknown column "{options.sort}"{did_you_mean(options.sort, table.columns)}')
     table = table.sort_values(options.sort, kind="stable")
-    console = make_console()
-    if options.out:
-        path = Path(options.out)
-        if path.suffix not in (".parquet", ".csv"):
-            raise SettingsError(f"--out must end in .parquet or .csv; got {path}")
-        try:
-            table.to_parquet(path, index=False) if path.suffix == ".parquet" else table.to_csv(path, index=False)
-        except OSError as error:
-            raise SettingsError(f"--out must be a file that can be written; {path}: {error.strerror or error}") from None
-        console.print(f"{len(table)} trials, {len(table.columns)} columns: {path}", soft_wrap=True)
+    if not options.out:
+        print_trials(make_console(), table)
         return 0
-    rows = [
-        [int(r.number), float(r.error), count(r.flops), count(r.params), float(r.seconds), r.key, r.reason or r.state]
-        for r in table.itertuples()
-    ]
-    print_table(console, ["trial", "error %", "flops", "params", "seconds", "key", "state"], rows)
+    path = Path(options.out)
+    if path.suffix not in (".parquet", ".csv"):
+        raise SettingsError(f"--out must end in .parquet or .csv; got {path}")
+    try:
+        table.to_parquet(path, index=False) if path.suffix == ".parquet" else table.to_csv(path, index=False)
+    except OSError as error:
+        raise SettingsError(f"--out must be a file that can be written; {path}: {error.strerror or error}") from None
+    print_files(make_console(), {f"{len(table)} trials, {len(table.columns)} columns": path})
     return 0
 
 

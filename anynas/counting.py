@@ -1,8 +1,9 @@
 """Count a network before it is built: flops, params, activations, shapes; of one tree, or of many AnyNets at once.
 
-Conventions are those of pycls, so that numbers compare with the published ones: one multiply-add is one flop; convolutions and
-linear layers count their biases; batch norm counts 2 params a channel and nothing else; activations are the outputs of convolutions, pooling
-windows and linear layers (the paper's own text counts convolutions alone); global pooling counts nothing.
+Conventions are those of pycls, so that numbers compare with the published ones: one multiply-add is one flop;
+convolutions and linear layers count their biases; batch norm counts 2 params a channel and nothing else; activations
+are the outputs of convolutions, pooling windows and linear layers (the paper's own text counts convolutions alone);
+global pooling counts nothing.
 """
 
 import dataclasses
@@ -52,9 +53,7 @@ class Complexity:
         )
 
     def __mul__(self, times: Any) -> "Complexity":
-        return Complexity(
-            flops=self.flops * times, params=self.params * times, activations=self.activations * times
-        )
+        return Complexity(flops=self.flops * times, params=self.params * times, activations=self.activations * times)
 
 
 def complexity(architecture: Architecture, *, input_shape: Shape, num_classes: int) -> Complexity:
@@ -123,15 +122,15 @@ def measure(layer: Layer, shape: Shape, where: str = "") -> tuple[Shape, Complex
         case Residual(body=body, shortcut=shortcut):
             out, cost = measure(body, shape, where)
             kept, shortcut_cost = measure(shortcut, shape, where)
-            _require(
-                out == kept, where, f"a residual's branches must agree; got {_text(out)} and {_text(kept)}"
-            )
+            _require(out == kept, where, f"a residual's branches must agree; got {_text(out)} and {_text(kept)}")
             return out, cost + shortcut_cost
         case Concat(branches=branches):
             outs, costs = zip(*(measure(branch, shape, where) for branch in branches), strict=True)
             came = " and ".join(map(_text, outs))
             _require(
-                len({out[1:] for out in outs}) == 1, where, f"branches must agree but for channels; got {came}"
+                len({out[1:] for out in outs}) == 1,
+                where,
+                f"branches must agree but for channels; got {came}",
             )
             return (sum(out[0] for out in outs), *outs[0][1:]), sum(costs, Complexity())
         case Scale(gate=gate):
@@ -174,20 +173,24 @@ def _measure_leaf(layer: Layer, shape: Shape, where: str) -> tuple[Shape, Comple
             )
             positions = _window(layer, height, width, where)
             return (layer.width, *positions), _count_conv(
-                channels, layer.width, layer.kernel, positions[0] * positions[1], groups=layer.groups, bias=layer.bias
+                channels,
+                layer.width,
+                layer.kernel,
+                positions[0] * positions[1],
+                groups=layer.groups,
+                bias=layer.bias,
             )
     raise TypeError(f"no layer: {layer!r}")
 
 
 def _window(layer: Conv | Pool, height: int, width: int, where: str) -> tuple[int, int]:
-    out_height, out_width = (
-        _out_size(size, layer.kernel, layer.stride, layer.padding) for size in (height, width)
-    )
+    out_height, out_width = (_out_size(size, layer.kernel, layer.stride, layer.padding) for size in (height, width))
     kind = "convolution" if isinstance(layer, Conv) else f"{layer.kind}-pooling"
     _require(
         out_height >= 1 and out_width >= 1,
         where,
-        f"its {layer.kernel}x{layer.kernel} {kind} (stride {layer.stride}, padding {layer.padding}) needs a larger input; "
+        f"its {layer.kernel}x{layer.kernel} {kind} (stride {layer.stride}, padding {layer.padding}) needs a larger "
+        "input; "
         f"{height}x{width} reached it; use larger images or fewer strides",
     )
     return out_height, out_width
@@ -248,7 +251,7 @@ def count_anynets(
         Arrays of shape (n,).
 
     Raises:
-        ArchitectureError: The input is too small for the strides.
+        ArchitectureError: The input is no image's shape.
     """
     import numpy as np
 
@@ -265,11 +268,9 @@ def count_anynets(
         stage_width, inner_width, groups = (column[:, stage] for column in effective)
         before = height * width
         height, width = _window(Conv(1, 3, stride, padding=1), height, width, f"stage{stage + 1}")
-        shared = {"block": block, "se_ratio": se_ratio, "bias": conv_bias, "positions": height * width}
+        shared: dict[str, Any] = {"block": block, "se_ratio": se_ratio, "bias": conv_bias, "positions": height * width}
         first = _count_block(in_width, stage_width, inner_width, groups, positions_before=before, **shared)
-        other = _count_block(
-            stage_width, stage_width, inner_width, groups, positions_before=height * width, **shared
-        )
+        other = _count_block(stage_width, stage_width, inner_width, groups, positions_before=height * width, **shared)
         total = total + first + other * (depths[:, stage] - 1)
         if block != "V":
             projected = np.full(len(depths), True) if stride != 1 else in_width != stage_width

@@ -12,6 +12,41 @@ if TYPE_CHECKING:
 INK, ACCENT = "0.25", "#0072B2"  # readable in print and for colour-blind readers
 
 
+def draw_search(
+    table: "pd.DataFrame", front: "pd.DataFrame", folder: Path, *, winner: int, seed: int
+) -> dict[str, Path]:
+    """Write a search's two pictures, error_flops.png and edf.png, and return their paths by what they show.
+
+    Args:
+        table: All its trials, as `Run.table` gives them.
+        front: As `Run.front` gives it.
+        folder: Where to write.
+        winner: A trial's number.
+        seed: The run's.
+    """
+    complete = table[table["state"] == "complete"]
+    first = complete.iloc[0]
+    footer = (
+        f"n = {len(complete)}, seed {seed}, {first.epochs} epochs of {first.images:,} images a trial; "
+        f"anynas {first.anynas_version}, torch {first.torch_version}, {first.device}"
+    )
+    space = first.space
+    return {
+        "error against flops": save(
+            folder / "error_flops.png",
+            lambda ax: draw_error_flops(complete, front, ax, winner=winner),
+            title=f"{space}: error against flops",
+            footer=footer,
+        ),
+        "error EDF of all trials": save(
+            folder / "edf.png",
+            lambda ax: draw_edf(complete, ax, label=space),
+            title=f"{space}: error EDF of all trials",
+            footer=footer,
+        ),
+    }
+
+
 def draw_error_flops(table: "pd.DataFrame", front: "pd.DataFrame", ax: "Axes", *, winner: int | None = None) -> "Axes":
     """Draw each trial's error against its flops, the front as a line, and a ring around the winner.
 
@@ -46,7 +81,13 @@ def draw_edf(table: "pd.DataFrame", ax: "Axes", *, label: str) -> "Axes":
     """
     distribution = edf(table["error"].to_numpy())
     errors = [distribution.errors[0], *distribution.errors]
-    ax.step(errors, [0.0, *distribution.cumulative], where="post", color=ACCENT, label=f"{label} (n = {len(table)})")
+    ax.step(
+        errors,
+        [0.0, *distribution.cumulative],
+        where="post",
+        color=ACCENT,
+        label=f"{label} (n = {len(table)})",
+    )
     ax.set(xlabel="validation error (%)", ylabel="share of networks with at most this error", ylim=(0, 1.02))
     ax.legend(frameon=False, loc="lower right")
     return ax

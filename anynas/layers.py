@@ -1,8 +1,8 @@
 """The vocabulary of layers that every family is written in: a pure tree, without torch.
 
 A tree describes a network whose input is one image of shape (C, H, W). It names what a layer puts out; what it takes in
-follows from the shape that reaches it. The same tree is built (`networks`), counted and printed (`counting`). Padding, bias,
-groups and initialisation are always explicit, because families differ in them.
+follows from the shape that reaches it. The same tree is built (`networks`), counted and printed (`counting`).
+Padding, bias, groups and initialisation are always explicit, because families differ in them.
 
 Shapes follow h' = (h + 2 * padding - kernel) // stride + 1.
 """
@@ -97,7 +97,10 @@ class Residual:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Concat:
-    """Outputs of the branches, one behind the other along the channels; a dense branch is `Sequence()`: the input, kept."""
+    """Outputs of the branches, one behind the other along the channels; a dense branch is `Sequence()`.
+
+    The input, kept.
+    """
 
     branches: tuple["Layer", ...]
 
@@ -110,18 +113,7 @@ class Scale:
 
 
 Layer: TypeAlias = (
-    Conv
-    | Norm
-    | Activation
-    | Pool
-    | GlobalPool
-    | Flatten
-    | Linear
-    | Dropout
-    | Sequence
-    | Residual
-    | Concat
-    | Scale
+    Conv | Norm | Activation | Pool | GlobalPool | Flatten | Linear | Dropout | Sequence | Residual | Concat | Scale
 )
 
 Shape: TypeAlias = tuple[int, ...]  # (C, H, W), or (F,) after Flatten; never with the batch
@@ -130,8 +122,8 @@ Shape: TypeAlias = tuple[int, ...]  # (C, H, W), or (F,) after Flatten; never wi
 def canonical(layer: Layer) -> str:
     """Return one text for all trees that describe the same network.
 
-    Names are left out, nested sequences are flattened, and fields at their default are omitted, so that a new field with a
-    default leaves the identity of old networks as it was.
+    Names are left out, nested sequences are flattened, and fields at their default are omitted, so that a new field
+    with a default leaves the identity of old networks as it was.
     """
     return json.dumps(_steps(layer), separators=(",", ":"))
 

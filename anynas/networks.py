@@ -108,9 +108,7 @@ def _module(layer: Layer, shape: Shape) -> nn.Module:
                 name = (child.name if isinstance(child, Sequence) else "") or str(position)
                 fresh = position > 0 and isinstance(layers[position - 1], _FRESH)
                 modules[name] = (
-                    _activation(child, inplace=fresh)
-                    if isinstance(child, Activation)
-                    else _module(child, shape)
+                    _activation(child, inplace=fresh) if isinstance(child, Activation) else _module(child, shape)
                 )
                 shape, _ = measure(child, shape)
             return nn.Sequential(modules) if modules else nn.Identity()

@@ -50,7 +50,10 @@ def settings_from(cls: type[Settings], data: dict[str, Any], *, where: str) -> S
 
 
 def check_types(settings: Any) -> None:
-    """Raise SettingsError unless every field has a value of its declared type; ints become floats where floats are declared."""
+    """Raise SettingsError unless every field has a value of its declared type.
+
+    Ints become floats where floats are declared.
+    """
     for name, hint in get_type_hints(type(settings)).items():
         value = getattr(settings, name)
         if hint is float and isinstance(value, int) and not isinstance(value, bool):

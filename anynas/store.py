@@ -7,7 +7,8 @@
       driver.lock    held by it
       result.json    what a finished search found; beside it table.csv and pictures
 
-An entry is written once, when its trial is finished. Running trials are the driver's own affair, so a crash leaves none behind.
+An entry is written once, when its trial is finished. Running trials are the driver's own affair, so a crash leaves
+none behind.
 """
 
 import contextlib
@@ -83,14 +84,17 @@ class Run:
     def entries(self, role: str | None = None) -> list[Entry]:
         """Return the finished trials of a role, or of all roles, in the order of their numbers."""
         entries = [_entry(trial) for trial in _study(self.path).get_trials(deepcopy=False)]
-        return sorted((e for e in entries if role in (None, e.role)), key=lambda e: (list(ROLES).index(e.role), e.number))
+        return sorted(
+            (e for e in entries if role in (None, e.role)),
+            key=lambda e: (list(ROLES).index(e.role), e.number),
+        )
 
     def table(self) -> "pd.DataFrame":
         """Return one row a trial that the sampler proposed, by number: fixed columns first, then one a parameter."""
         return self._frame(self.entries("search"))
 
     def confirmations(self) -> "pd.DataFrame":
-        """Return the trials of the best that were run again with other seeds, with their role and, for the winner, the test error."""
+        """Return the trainings of the best with other seeds: the table's columns, role, and the winner's test error."""
         entries = [entry for entry in self.entries() if entry.role != "search"]
         frame = self._frame(entries)
         frame.insert(3, "role", [entry.role for entry in entries])
@@ -143,7 +147,9 @@ class Run:
         table = self.table()
         complete = table[table["state"] == "complete"]
         if complete.empty:
-            raise RunError(f"{self.path}: at least one trial must be complete; {len(table)} are finished, none complete")
+            raise RunError(
+                f"{self.path}: at least one trial must be complete; {len(table)} are finished, none complete"
+            )
         return complete
 
     def _frame(self, entries: list[Entry]) -> "pd.DataFrame":
@@ -221,7 +227,9 @@ def recording(path: Path, identity: Mapping[str, Any], *, takeover: bool = False
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise RunError(f"{path}: must have one driver at a time; {_owner(path)} is at work on it; wait for it, or stop it") from None
+        raise RunError(
+            f"{path}: must have one driver at a time; {_owner(path)} is at work on it; wait for it, or stop it"
+        ) from None
     try:
         _check_lease(path, takeover)
         _write_json(path / "driver.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": _now()})
@@ -250,7 +258,9 @@ def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
                     f"{path}: a run's {name} must not change; it has {_shown(existing.get(name))}, got "
                     f"{_shown(identity.get(name))}; choose another --run"
                 )
-    elif path.is_file() or (path.is_dir() and any(p.name not in ("driver.lock", "driver.json") for p in path.iterdir())):
+    elif path.is_file() or (
+        path.is_dir() and any(p.name not in ("driver.lock", "driver.json") for p in path.iterdir())
+    ):
         raise RunError(f"{path}: must be a run's folder or a new one; it holds other things; choose another --run")
 
 
@@ -259,7 +269,10 @@ def _shown(value: Any) -> str:
 
 
 def _check_lease(path: Path, takeover: bool) -> None:
-    """Raise RunError if a driver on another machine has the run; the lock does not reach that far on every file system."""
+    """Raise RunError if a driver on another machine has the run.
+
+    The lock does not reach that far on every file system.
+    """
     lease = path / "driver.json"
     if not lease.exists() or takeover:
         return
@@ -284,7 +297,8 @@ def _owner(path: Path) -> str:
 def _mend(journal: Path) -> None:
     """Keep a last line that a crash tore aside, and remove a lock that a dead writer left; we hold the driver's lock.
 
-    Optuna would load such a journal, fail at the next write, and after one more never load it again; its own lock would be waited for.
+    Optuna would load such a journal, fail at the next write, and after one more never load it again; its own lock
+    would be waited for.
     """
     for lock in journal.parent.glob(f"{journal.name}.lock*"):
         lock.unlink()
@@ -304,7 +318,9 @@ def _mend(journal: Path) -> None:
         try:
             json.loads(line)
         except ValueError:
-            raise RunError(f"{journal}: each line must be JSON; line {number} is damaged; restore the file from a copy") from None
+            raise RunError(
+                f"{journal}: each line must be JSON; line {number} is damaged; restore the file from a copy"
+            ) from None
 
 
 def _study(path: Path) -> "optuna.Study":
@@ -381,7 +397,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file that is either whole or not there."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}", delete=False, encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=f".{path.name}", delete=False, encoding="utf-8"
+    ) as file:
         json.dump(content, file, indent=2)
         file.write("\n")
         file.flush()

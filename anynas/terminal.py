@@ -21,7 +21,10 @@ STAGES = {
 
 
 def make_console() -> Console:
-    """Return a console for standard output: no colours and no cursor movements where it is piped, and no line cut short."""
+    """Return a console for standard output.
+
+    No colours and no cursor movements where it is piped, and no line cut short.
+    """
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     return Console(highlight=False, markup=False, emoji=False, width=width)
 

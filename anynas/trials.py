@@ -1,4 +1,7 @@
-"""What is trained, how, and what came of it: Recipe, Fidelity, Trial, TrialResult. Data alone; `training` does the work."""
+"""What is trained, how, and what came of it: Recipe, Fidelity, Trial, TrialResult. Data alone.
+
+`training` does the work.
+"""
 
 import dataclasses
 import math
@@ -37,7 +40,10 @@ class Recipe:
         require(0 <= self.momentum < 1, f"momentum must lie in [0, 1); got {self.momentum:g}")
         require(not self.nesterov or self.momentum > 0, "nesterov needs a momentum above 0; got momentum 0")
         require(self.weight_decay >= 0, f"weight_decay must be at least 0; got {self.weight_decay:g}")
-        require(self.norm_weight_decay >= 0, f"norm_weight_decay must be at least 0; got {self.norm_weight_decay:g}")
+        require(
+            self.norm_weight_decay >= 0,
+            f"norm_weight_decay must be at least 0; got {self.norm_weight_decay:g}",
+        )
         require(self.batch_size >= 2, f"batch_size must be at least 2, for batch norm; got {self.batch_size}")
         require(0 <= self.label_smoothing < 1, f"label_smoothing must lie in [0, 1); got {self.label_smoothing:g}")
 
@@ -64,7 +70,10 @@ class Fidelity:
     def __post_init__(self) -> None:
         check_types(self)
         require(self.epochs >= 1, f"epochs must be at least 1; got {self.epochs}")
-        require(self.images == "all" or self.images >= 2, f'images must be at least 2, or "all"; got {self.images}')
+        require(
+            self.images == "all" or self.images >= 2,
+            f'images must be at least 2, or "all"; got {self.images}',
+        )
         require(
             self.resolution == "regime" or self.resolution >= 1,
             f'resolution must be at least 1, or "regime"; got {self.resolution}',

@@ -80,9 +80,7 @@ def test_an_architecture_survives_json(architecture: Architecture) -> None:
 
 @given(architectures())
 @settings(deadline=None, max_examples=20)
-def test_an_architecture_survives_a_file(
-    tmp_path_factory: pytest.TempPathFactory, architecture: Architecture
-) -> None:
+def test_an_architecture_survives_a_file(tmp_path_factory: pytest.TempPathFactory, architecture: Architecture) -> None:
     path = tmp_path_factory.mktemp("files") / "architecture.json"
     path.write_text(json.dumps(architecture.to_dict()), encoding="utf-8")
     assert load_architecture(path) == architecture
@@ -182,9 +180,7 @@ def test_parameters_that_a_block_ignores_are_no_part_of_the_networks_identity() 
 
 def test_blocks_that_become_the_same_layers_share_the_network_key() -> None:
     one_group = anynet(depths=[2], widths=[24], bottleneck_ratios=[1], group_widths=[24])
-    assert (
-        one_group.network_key == anynet(depths=[2], widths=[24], bottleneck_ratios=[1], block="R").network_key
-    )
+    assert one_group.network_key == anynet(depths=[2], widths=[24], bottleneck_ratios=[1], block="R").network_key
 
 
 def test_a_regnet_is_the_anynet_that_it_describes() -> None:
@@ -249,8 +245,7 @@ def without(name: str) -> dict[str, Any]:
         ),
         (
             {**SMALL_DICT, "se_ratio": 0.25},
-            "anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; "
-            'got block "X", se_ratio 0.25',
+            'anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; got block "X", se_ratio 0.25',
         ),
         ({**SMALL_DICT, "se_ratio": None}, "anynet: se_ratio must be a number; got None"),
         ([SMALL_DICT], "an architecture must be a JSON object; got list"),
@@ -302,8 +297,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_ones() -> None:
     with pytest.raises(ArchitectureError) as caught:
         load_architecture("regnetx-4000mf")
     assert str(caught.value) == (
-        'unknown architecture "regnetx-4000mf"; '
-        'did you mean "regnetx_400mf" or "regnety_400mf" or "regnetx_800mf"?'
+        'unknown architecture "regnetx-4000mf"; did you mean "regnetx_400mf" or "regnety_400mf" or "regnetx_800mf"?'
     )
 
 

@@ -72,9 +72,7 @@ class Described:
         ("regnety_4.0gf", 20646656, 3973301344, 12287200),
     ],
 )
-def test_complexity_of_a_regnet_equals_the_published_one(
-    name: str, params: int, flops: int, activations: int
-) -> None:
+def test_complexity_of_a_regnet_equals_the_published_one(name: str, params: int, flops: int, activations: int) -> None:
     counted = complexity(load_architecture(name), **IMAGENET)
     assert counted == Complexity(params=params, flops=flops, activations=activations)
 
@@ -196,14 +194,7 @@ def hooked_complexity(network: nn.Module, input_shape: Shape) -> Complexity:
             case nn.Linear():
                 flops.append(output.numel() * (inputs[0].numel() + (module.bias is not None)))
                 activations.append(output.numel())
-            case (
-                nn.BatchNorm2d()
-                | nn.ReLU()
-                | nn.Sigmoid()
-                | nn.AdaptiveAvgPool2d()
-                | nn.Flatten()
-                | nn.Identity()
-            ):
+            case nn.BatchNorm2d() | nn.ReLU() | nn.Sigmoid() | nn.AdaptiveAvgPool2d() | nn.Flatten() | nn.Identity():
                 pass
             case _:
                 raise AssertionError(f"no convention for {module}")
@@ -213,9 +204,7 @@ def hooked_complexity(network: nn.Module, input_shape: Shape) -> Complexity:
     network(torch.empty(1, *input_shape, device="meta"))
     for hook in hooks:
         hook.remove()
-    assert sorted(map(id, called)) == sorted(
-        map(id, leaves)
-    )  # each runs once: nothing counted twice or left out
+    assert sorted(map(id, called)) == sorted(map(id, leaves))  # each runs once: nothing counted twice or left out
     params = sum(parameter.numel() for parameter in network.parameters())
     return Complexity(flops=sum(flops), params=params, activations=sum(activations))
 
@@ -243,14 +232,10 @@ def test_the_vectorised_count_equals_the_count_of_each_network(block: Block) -> 
 
 
 def test_the_random_networks_hold_the_cases_that_are_easily_miscounted() -> None:
-    sets = [
-        draws for block in ("X", "Y", "R", "VR") for draws in random_draws(block, num_sets=12, num_draws=5)
-    ]
+    sets = [draws for block in ("X", "Y", "R", "VR") for draws in random_draws(block, num_sets=12, num_draws=5)]
     kept = rounded = squeezed_to_a_pixel = 0
     for draws in sets:
-        widths, ratios, group_widths = (
-            draws.stages[name] for name in ("widths", "bottleneck_ratios", "group_widths")
-        )
+        widths, ratios, group_widths = (draws.stages[name] for name in ("widths", "bottleneck_ratios", "group_widths"))
         effective = compatible(widths, ratios, group_widths, block=draws.shared["block"])[0]
         before = np.column_stack([np.full(len(widths), draws.shared["stem_width"]), effective[:, :-1]])
         kept += int(((np.array(draws.shared["strides"]) == 1) & (before == effective)).sum())
@@ -371,9 +356,7 @@ def test_the_summary_has_a_row_a_part_with_the_shape_that_it_puts_out() -> None:
 
 
 def test_the_summary_of_the_lectures_regnet_has_the_lectures_shapes() -> None:
-    regnetx32 = anynet(
-        depths=[4, 6], widths=[32, 80], bottleneck_ratios=[1, 1], group_widths=[16, 16], conv_bias=True
-    )
+    regnetx32 = anynet(depths=[4, 6], widths=[32, 80], bottleneck_ratios=[1, 1], group_widths=[16, 16], conv_bias=True)
     summary = layer_summary(regnetx32, input_shape=(1, 96, 96), num_classes=10)
     assert summary.output_shape.tolist() == [(32, 48, 48), (32, 24, 24), (80, 12, 12), (10,)]
 
@@ -477,9 +460,7 @@ def test_an_input_shape_that_is_not_three_numbers_is_refused(input_shape: Any) -
     for count in (complexity, layer_summary, build):
         with pytest.raises(ArchitectureError) as caught:
             count(architecture, input_shape=input_shape, num_classes=10)
-        assert (
-            str(caught.value) == f"input_shape must be three positive numbers (C, H, W); got {input_shape!r}"
-        )
+        assert str(caught.value) == f"input_shape must be three positive numbers (C, H, W); got {input_shape!r}"
 
 
 def test_an_input_shape_may_be_a_list_of_numpys_numbers() -> None:

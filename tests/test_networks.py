@@ -68,9 +68,7 @@ class PlainBlock(nn.Module):
         inner = width // ratio
         self.reduce = nn.Conv2d(in_width, inner, 1, bias=False)
         self.reduce_norm = nn.BatchNorm2d(inner)
-        self.spatial = nn.Conv2d(
-            inner, inner, 3, stride=stride, padding=1, groups=inner // group_width, bias=False
-        )
+        self.spatial = nn.Conv2d(inner, inner, 3, stride=stride, padding=1, groups=inner // group_width, bias=False)
         self.spatial_norm = nn.BatchNorm2d(inner)
         self.squeeze = self.excite = None
         if se_ratio > 0:
@@ -148,9 +146,7 @@ def randomise(network: nn.Module) -> None:
 
 def assert_same_network(network: nn.Module, plain: nn.Module) -> None:
     plain_state, state = plain.state_dict(), network.state_dict()
-    assert [tuple(value.shape) for value in state.values()] == [
-        tuple(value.shape) for value in plain_state.values()
-    ]
+    assert [tuple(value.shape) for value in state.values()] == [tuple(value.shape) for value in plain_state.values()]
     network, plain = network.double(), plain.double()
     randomise(plain)
     network.load_state_dict(dict(zip(state, plain.state_dict().values(), strict=True)))
@@ -254,8 +250,7 @@ def test_weights_start_as_the_paper_says(block: Block) -> None:
     assert len(norms) >= 5
     assert len(linears) == 1
     expected = [
-        (conv, math.sqrt(2 / (conv.kernel_size[0] * conv.kernel_size[1] * conv.out_channels)))
-        for conv in convolutions
+        (conv, math.sqrt(2 / (conv.kernel_size[0] * conv.kernel_size[1] * conv.out_channels))) for conv in convolutions
     ]
     for module, deviation in [*expected, (linears[0], 0.01)]:
         n = module.weight.numel()
@@ -320,9 +315,7 @@ def test_a_network_maps_images_to_logits_and_every_parameter_gets_a_gradient(blo
     assert logits.shape == (5, 7)
     assert torch.equal(images, before)
     nn.functional.cross_entropy(logits, torch.arange(5)).backward()
-    without = [
-        name for name, value in network.named_parameters() if value.grad is None or not value.grad.any()
-    ]
+    without = [name for name, value in network.named_parameters() if value.grad is None or not value.grad.any()]
     assert without == []
 
 
@@ -390,9 +383,7 @@ def test_a_scale_multiplies_each_channel_by_its_gate() -> None:
         (Activation(), IMAGES.relu()),
     ],
 )
-def test_a_relu_changes_no_branch_but_its_own_and_not_the_callers_images(
-    layer: Layer, expected: Tensor
-) -> None:
+def test_a_relu_changes_no_branch_but_its_own_and_not_the_callers_images(layer: Layer, expected: Tensor) -> None:
     images = IMAGES.clone()
     out = built(layer, input_shape=(4, 6, 5)).eval()(images)
     assert torch.equal(out, expected)
@@ -418,9 +409,7 @@ def test_dropout_acts_while_training_alone() -> None:
 
 
 def test_norm_and_linear_take_the_widths_that_reach_them() -> None:
-    network = built(
-        Concat((Conv(3, 1), Conv(5, 1))), Norm(), Flatten(), Linear(2, bias=False), input_shape=(4, 6, 5)
-    )
+    network = built(Concat((Conv(3, 1), Conv(5, 1))), Norm(), Flatten(), Linear(2, bias=False), input_shape=(4, 6, 5))
     _, norm, _, linear = network.children()
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.num_features == 8

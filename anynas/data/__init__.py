@@ -64,7 +64,7 @@ def load_data(name: str, *, input_shape: Shape = (1, 28, 28), num_classes: int =
     data = DataSet(name=name, num_classes=classes, train=train, validation=validation, test=test)
     if (data.image_shape[0], classes) != (input_shape[0], num_classes):
         raise DataError(
-            f'data set "{name}" must have {input_shape[0]} channels and {num_classes} classes for these networks; it has '
-            f"{data.image_shape[0]} and {classes}; choose another --data or --regime"
+            f'data set "{name}" must have {input_shape[0]} channels and {num_classes} classes for these networks; it '
+            f"has {data.image_shape[0]} and {classes}; choose another --data or --regime"
         )
     return data

@@ -1,10 +1,13 @@
-"""Fashion-MNIST: 70,000 grey images of clothes, 28x28, ten classes (Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747; MIT licence).
+"""Fashion-MNIST: 70,000 grey images of clothes, 28x28, ten classes (Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747; MIT
+licence).
 
-The mini set comes with the package: 10,000 training and 4,000 validation images out of the official training images, 4,000 test
-images out of the official test images, every class equally often. `make_fashion_mnist_mini.py` makes it anew.
+The mini set comes with the package: 10,000 training and 4,000 validation images out of the official training images,
+4,000 test images out of the official test images, every class equally often. `make_fashion_mnist_mini.py` makes it
+anew.
 
-The full set splits the official training images into 50,000 for training and 10,000 for validation. Its four files are looked for in the
-cache, then where Debian's package `dataset-fashion-mnist` puts them, then at the official address; their content is checked by sha256.
+The full set splits the official training images into 50,000 for training and 10,000 for validation. Its four files
+are looked for in the cache, then where Debian's package `dataset-fashion-mnist` puts them, then at the official
+address; their content is checked by sha256.
 """
 
 import gzip
@@ -33,8 +36,14 @@ FILES = {  # name: (shape, sha256 of the uncompressed content: packagers compres
         (60_000, 28, 28),
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
     ),
-    "train-labels-idx1-ubyte": ((60_000,), "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
-    "t10k-images-idx3-ubyte": ((10_000, 28, 28), "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
+    "train-labels-idx1-ubyte": (
+        (60_000,),
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    ),
+    "t10k-images-idx3-ubyte": (
+        (10_000, 28, 28),
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    ),
     "t10k-labels-idx1-ubyte": ((10_000,), "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
 }
 
@@ -106,9 +115,9 @@ def _download(name: str) -> bytes:
             return content
     except OSError as error:
         raise DataError(
-            f'data set "fashion-mnist" must be in {cache_folder() / "fashion-mnist"} or {DEBIAN}, or the network reachable; '
-            f"{name} is in neither and its download failed ({getattr(error, 'reason', error)}); install Debian's package "
-            "dataset-fashion-mnist, or use --data fashion-mnist-mini"
+            f'data set "fashion-mnist" must be in {cache_folder() / "fashion-mnist"} or {DEBIAN}, or the network '
+            f"reachable; {name} is in neither and its download failed ({getattr(error, 'reason', error)}); "
+            "install Debian's package dataset-fashion-mnist, or use --data fashion-mnist-mini"
         ) from None
 
 
@@ -118,6 +127,7 @@ def _content(compressed: bytes, digest: str, source: object) -> bytes:
     except (OSError, EOFError, zlib.error):
         content = b""
     if hashlib.sha256(content).hexdigest() != digest:
-        raise DataError(f"{source}: must hold the official Fashion-MNIST file; its sha256 differs; delete it and try again")
+        raise DataError(
+            f"{source}: must hold the official Fashion-MNIST file; its sha256 differs; delete it and try again"
+        )
     return content
-

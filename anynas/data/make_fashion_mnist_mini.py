@@ -1,4 +1,7 @@
-"""Make the bundled subset from the real data: `python -m anynas.data.make_fashion_mnist_mini`; the same file content every time."""
+"""Make the bundled subset from the real data: `python -m anynas.data.make_fashion_mnist_mini`.
+
+The same file content every time.
+"""
 
 import numpy as np
 

@@ -1,6 +1,8 @@
-"""Images made to measure, for tests and for trying out a regime whose data are not at hand: noisy gratings, one orientation and frequency a class.
+"""Images made to measure, for tests and for trying out a regime whose data are not at hand: noisy gratings, one
+orientation and frequency a class.
 
-They are learnable but not trivial. They say nothing about real images, and no result on them should be shown as if it did.
+They are learnable but not trivial. They say nothing about real images, and no result on them should be shown as if it
+did.
 """
 
 import numpy as np

@@ -1,14 +1,15 @@
 """Constraints on a parameter's values across the stages, and the exact law under each.
 
-A constrained space is the unconstrained law *conditioned* on the constraint: what rejection gives, not what sorting gives. Each constraint
-here is drawn exactly, by construction, through a map from the unit cube: uniform points give the law, so sampling and decoding are one map.
+A constrained space is the unconstrained law *conditioned* on the constraint: what rejection gives, not what sorting
+gives. Each constraint here is drawn exactly, by construction, through a map from the unit cube: uniform points give
+the law, so sampling and decoding are one map.
 
 For a run that must not decrease, with probabilities p over the grid, work from the last stage to the first:
 
     S_last = tail sums of p,  q_i = p * S_{i+1},  S_i(k) = sum over m >= k of q_i(m)
 
-Given the previous stage's index j, stage i takes the index k with P(K >= k) = S_i(k) / S_i(j). Tail sums keep their relative precision where
-sums from the left would cancel.
+Given the previous stage's index j, stage i takes the index k with P(K >= k) = S_i(k) / S_i(j). Tail sums keep their
+relative precision where sums from the left would cancel.
 """
 
 import dataclasses
@@ -25,7 +26,9 @@ Points = NDArray[np.float64]  # (n, axes), in [0, 1]
 class Constraint(Protocol):
     """The joint law of one parameter's values over the stages."""
 
-    num_axes: int  # of the unit cube
+    @property
+    def num_axes(self) -> int:
+        """How many axes of the unit cube it reads."""
 
     def size(self) -> int:
         """Return the exact number of settings."""
@@ -54,7 +57,7 @@ class Free:
 
     def size(self) -> int:
         """Return values ** stages."""
-        return len(self.probabilities) ** self.count
+        return int(len(self.probabilities) ** self.count)
 
     def indices(self, points: Points) -> Indices:
         """Map (n, stages) to (n, stages)."""
@@ -75,7 +78,11 @@ class Shared:
 
     probabilities: NDArray[np.float64]
     count: int
-    num_axes: int = 1
+
+    @property
+    def num_axes(self) -> int:
+        """One for all stages."""
+        return 1
 
     def size(self) -> int:
         """Return the number of values."""
@@ -87,7 +94,7 @@ class Shared:
 
     def holds(self, indices: Indices) -> NDArray[np.bool_]:
         """Return whether all stages agree."""
-        return (indices == indices[:, :1]).all(axis=1)
+        return np.asarray(np.all(indices == indices[:, :1], axis=1))
 
     def points(self, indices: Indices) -> Points:
         """Map (n, stages) to (n, 1)."""
@@ -121,14 +128,13 @@ class Nondecreasing:
 
     def holds(self, indices: Indices) -> NDArray[np.bool_]:
         """Return whether no index is below the one before."""
-        return (np.diff(indices, axis=1) >= 0).all(axis=1)
+        return np.asarray(np.all(np.diff(indices, axis=1) >= 0, axis=1))
 
     def points(self, indices: Indices) -> Points:
         """Map (n, stages) to (n, stages)."""
         previous = np.concatenate([np.zeros_like(indices[:, :1]), indices[:, :-1]], axis=1)
         columns = [
-            _centre(tails, previous[:, stage], indices[:, stage])
-            for stage, tails in enumerate(self._stage_tails())
+            _centre(tails, previous[:, stage], indices[:, stage]) for stage, tails in enumerate(self._stage_tails())
         ]
         return np.stack(columns, axis=1)
 
@@ -179,7 +185,8 @@ def constraint_for(kinds: set[str], probabilities: tuple[float, ...], count: int
     """Return the constraint that a set of words stands for.
 
     Args:
-        kinds: Any of "tie" (one value, drawn once by the parameter's own law), "equal" (the stages' law conditioned on all being equal),
+        kinds: Any of "tie" (one value, drawn once by the parameter's own law), "equal" (the stages' law conditioned
+            on all being equal),
             "nondecreasing", "nonincreasing" (both together: equal). A parameter both tied and ordered is just tied.
         probabilities: The parameter's law.
         count: Number of stages.
@@ -200,7 +207,10 @@ def _tails(weights: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _take(tails: NDArray[np.float64], previous: "NDArray[np.int64] | int", points: Points) -> Indices:
-    """Return the largest index whose tail is at least (1 - u) of the previous index's tail: u = 0 stays there, u = 1 ends the grid."""
+    """Return the largest index whose tail is at least (1 - u) of the previous index's tail.
+
+    U = 0 stays there, u = 1 ends the grid.
+    """
     targets = tails[previous] * (1 - points)
     at_least = len(tails) - 1 - np.searchsorted(tails[-2::-1], targets, side="left")
     return at_least.astype(np.int64) - 1

@@ -3,8 +3,8 @@
     extends = "AnyNetC"          # a name, or a path beside this file
     nondecreasing = ["width"]    # added to the parent's list
 
-A root has no `extends` and names family, regime, stages and parameters; a child may change any of them. Each parameter is a list of values (uniform), or a range:
-low, high, step (1), law ("log-uniform").
+A root has no `extends` and names family, regime, stages and parameters; a child may change any of them. Each
+parameter is a list of values (uniform), or a range: low, high, step (1), law ("log-uniform").
 """
 
 from importlib import resources
@@ -13,7 +13,7 @@ from typing import Any
 
 from anynas.designspace.parameters import Parameter, log_uniform, uniform, uniform_range
 from anynas.designspace.space import CONSTRAINTS, FIELDS, DesignSpace
-from anynas.errors import SettingsError, SpaceError, did_you_mean
+from anynas.errors import SpaceError, did_you_mean
 from anynas.families import FAMILIES
 from anynas.regimes import load_regime
 from anynas.settings import read_toml
@@ -42,7 +42,9 @@ def load_space(name_or_path: str | Path, *, regime: str | None = None) -> Design
         if key not in content:
             raise SpaceError(f'{where}: key "{key}" is missing; name it, or a parent with extends')
     if content["family"] not in FAMILIES:
-        raise SpaceError(f'{where}: unknown family "{content["family"]}"{did_you_mean(str(content["family"]), FAMILIES)}')
+        raise SpaceError(
+            f'{where}: unknown family "{content["family"]}"{did_you_mean(str(content["family"]), FAMILIES)}'
+        )
     stages = _integer(content["stages"], "stages", where)
     for name in FIELDS:
         if name not in content["parameters"]:
@@ -151,9 +153,7 @@ def _parameter(name: str, table: dict[str, Any], stages: int) -> Parameter:
     law = table.get("law", "log-uniform")
     if law not in LAWS:
         raise SpaceError(f'parameters.{name}: unknown law "{law}"{did_you_mean(str(law), LAWS)}')
-    low, high, step = (
-        _integer(table.get(key, 1), f"parameters.{name}: {key}", "") for key in ("low", "high", "step")
-    )
+    low, high, step = (_integer(table.get(key, 1), f"parameters.{name}: {key}", "") for key in ("low", "high", "step"))
     return LAWS[law](name, low=low, high=high, step=step, count=stages)
 
 

@@ -1,11 +1,12 @@
 """A parameter: the values that one design choice can take, and the law they are drawn by.
 
 The log-uniform law on a grid is that of pycls: a continuous log-uniform draw, rounded up to the grid. With step q and
-q' = min(q, low / 2) a value v of the grid has P(v) = ln(v / previous) / ln(high / (low - q')), where the first value's `previous`
-is low - q'.
+q' = min(q, low / 2) a value v of the grid has P(v) = ln(v / previous) / ln(high / (low - q')), where the first
+value's `previous` is low - q'.
 """
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -62,7 +63,7 @@ def uniform(name: str, values: Sequence[Any], *, count: int) -> Parameter:
     Raises:
         SpaceError: The list is empty or not strictly increasing.
     """
-    if not values or any(b <= a for a, b in zip(values, values[1:], strict=False)):
+    if not values or any(b <= a for a, b in itertools.pairwise(values)):
         raise SpaceError(f"{name}: values must be in increasing order, at least one, none twice; got {list(values)}")
     law = f"uniform {', '.join(map(str, values))}" if len(values) > 1 else f"always {values[0]}"
     probabilities = (1 / len(values),) * len(values)

@@ -1,7 +1,8 @@
 """DesignSpace: a set of architectures with a law to draw from it.
 
-Everything here speaks of nominal values. A draw depends on (space, bounds, regime, seed, index) alone: candidates come in blocks of fixed size from
-a counter-based generator, keyed by the seed and the space's digest, and draw i is the i-th candidate within the bounds.
+Everything here speaks of nominal values. A draw depends on (space, bounds, regime, seed, index) alone: candidates
+come in blocks of fixed size from a counter-based generator, keyed by the seed and the space's digest, and draw i is
+the i-th candidate within the bounds.
 """
 
 import dataclasses
@@ -65,7 +66,8 @@ class DesignSpace:
                     raise SpaceError(f'{kind}: unknown parameter "{name}"{did_you_mean(name, names)}')
 
     def __repr__(self) -> str:
-        return f"DesignSpace({self.name}, regime {self.regime.name}, {self.dimension} free parameters, {self.size():.2e} settings)"
+        counts = f"{self.dimension} free parameters, {self.size():.2e} settings"
+        return f"DesignSpace({self.name}, regime {self.regime.name}, {counts})"
 
     @property
     def dimension(self) -> int:
@@ -91,7 +93,8 @@ class DesignSpace:
     def contains(self, architecture: Architecture) -> bool:
         """Return whether the architecture's shape is one of this space's, by nominal values.
 
-        Its stem, strides and everything else that a regime owns play no part: a space says which shapes, a regime for which images.
+        Its stem, strides and everything else that a regime owns play no part: a space says which shapes, a regime for
+        which images.
         """
         return self._indices_of(architecture) is not None
 
@@ -111,7 +114,8 @@ class DesignSpace:
             n: How many.
             seed: At least 0; with the index it fixes each draw.
             start: Index of the first: sample(n, start=k) equals sample(k + n)[k:].
-            flops: (low, high) multiply-adds, both included, counted at the regime's input; likewise params and activations.
+            flops: (low, high) multiply-adds, both included, counted at the regime's input; likewise params and
+                activations.
 
         Raises:
             SpaceError: n, seed, start or bounds are not valid.
@@ -157,7 +161,8 @@ class DesignSpace:
             yield from self._architectures({name: column[first:] for name, column in values.items()})
 
     def decode(self, u: ArrayLike) -> Architecture:
-        """Map a point of the closed unit cube, shape (dimension,), to an architecture; uniform points give the law of `sample`.
+        """Map a point of the closed unit cube, shape (dimension,), to an architecture; uniform points give the law of
+        `sample`.
 
         Raises:
             SpaceError: The point has another length or lies outside.
@@ -165,7 +170,8 @@ class DesignSpace:
         point = np.asarray(u, dtype=np.float64)
         if point.shape != (self.dimension,) or not ((point >= 0) & (point <= 1)).all():
             raise SpaceError(
-                f"{self.name}: a point must be {self.dimension} numbers in [0, 1]; got {np.array2string(point, threshold=20)}"
+                f"{self.name}: a point must be {self.dimension} numbers in [0, 1]; "
+                f"got {np.array2string(point, threshold=20)}"
             )
         return self._architectures(self._values(point[None, :]))[0]
 
@@ -255,7 +261,7 @@ class DesignSpace:
         return values
 
     def _indices_of(self, architecture: Architecture) -> dict[str, NDArray[np.int64]] | None:
-        """Return each parameter's positions in its grid, (1, stages), or None if the architecture is none of this space's."""
+        """Return each parameter's positions in its grid, (1, stages); None if the space has no such architecture."""
         parameters = architecture.parameters
         if architecture.family != self.family or any(
             getattr(parameters, name) != value for name, value in self._shape_fields().items()

@@ -1,6 +1,7 @@
 """The loop that every run goes through: numbered proposals in, recorded entries out, in order of completion.
 
-The driver decides, workers compute. A worker that dies is followed by another try, at most twice; then the trial is failed, and counted.
+The driver decides, workers compute. A worker that dies is followed by another try, at most twice; then the trial is
+failed, and counted.
 """
 
 import dataclasses
@@ -91,7 +92,10 @@ class Clock:
 
 
 def trial_seed(run_seed: int, *path: int) -> int:
-    """Return the seed of a trial: a function of the run's seed and the trial's place, never of the order of completion."""
+    """Return the seed of a trial.
+
+    A function of the run's seed and the trial's place, never of the order of completion.
+    """
     return int(np.random.SeedSequence([run_seed, *path]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
@@ -116,7 +120,8 @@ def run_search(
         trials: How many in all, finished ones included; None: no limit but the clock.
         clock: When to stop asking.
         progress: Who is told.
-        reuse: Whether a proposal that builds a network already trained takes that trial's result: for searches. Populations train it again.
+        reuse: Whether a proposal that builds a network already trained takes that trial's result: for searches.
+            Populations train it again.
 
     Returns:
         All entries with this role, by number.
@@ -128,7 +133,9 @@ def run_search(
     numbers = _missing({entry.number for entry in done}, trials)
     reusable = {e.architecture.network_key: e for e in done if e.result.state == "complete" and not _is_repeat(e)}
     collected = list(done)
-    under_way: dict[str, list[Job]] = {}  # network key -> the job that trains it, and later ones that wait for its result
+    under_way: dict[
+        str, list[Job]
+    ] = {}  # network key -> the job that trains it, and later ones that wait for its result
 
     def jobs() -> Iterator[Job]:
         for number in numbers:
@@ -172,10 +179,23 @@ def run_search(
 
 
 def run_jobs(
-    setting: Setting, executor: Executor, recorder: Recorder, jobs: list[Job], *, stage: str, progress: Progress
+    setting: Setting,
+    executor: Executor,
+    recorder: Recorder,
+    jobs: list[Job],
+    *,
+    stage: str,
+    progress: Progress,
 ) -> list[Entry]:
-    """Run given jobs, but for those that the record has: the same role, architecture and seed. Return the entries in the jobs' order."""
-    have = {(e.role, e.architecture.key, e.seed): e for role in {job.role for job in jobs} for e in recorder.run.entries(role)}
+    """Run given jobs, but for those that the record has: the same role, architecture and seed.
+
+    Return the entries in the jobs' order.
+    """
+    have = {
+        (e.role, e.architecture.key, e.seed): e
+        for role in {job.role for job in jobs}
+        for e in recorder.run.entries(role)
+    }
 
     def key_of(job: Job) -> tuple[str, str, int]:
         return job.role, job.proposal.architecture.key, job.seed

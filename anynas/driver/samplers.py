@@ -1,12 +1,15 @@
-"""Who proposes: random, quasi-random, and Optuna's TPE, behind one small protocol; the one module that imports Optuna's samplers.
+"""Who proposes: random, quasi-random, and Optuna's TPE, behind one small protocol; the one module that imports
+Optuna's samplers.
 
-All work on a space's unit cube, so that no proposal can leave the space; complexity bounds are met before anything is trained.
+All work on a space's unit cube, so that no proposal can leave the space; complexity bounds are met before anything is
+trained.
 
-Random proposals are the space's own draws. Quasi-random ones are scipy's scrambled Sobol points, the engine inside Optuna's QMCSampler, which itself keeps its
-position in a study's attributes and begins anew when a run is resumed. Both are functions of (seed, index).
+Random proposals are the space's own draws. Quasi-random ones are scipy's scrambled Sobol points, the engine inside
+Optuna's QMCSampler, which itself keeps its position in a study's attributes and begins anew when a run is resumed.
+Both are functions of (seed, index).
 
-TPE's every ask is seeded by (seed, number) and sees what was told so far, so a resumed run goes on where it was. Proposals outside the bounds are
-told to it as constraint violations and cost no training.
+TPE's every ask is seeded by (seed, number) and sees what was told so far, so a resumed run goes on where it was.
+Proposals outside the bounds are told to it as constraint violations and cost no training.
 """
 
 import dataclasses
@@ -86,7 +89,9 @@ class TPESampler:
         self._optuna = optuna
         self._space, self._seed, self._bounds = space, seed, bounds
         self._study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed=seed))
-        self._axes = {f"u{axis:02d}": optuna.distributions.FloatDistribution(0.0, 1.0) for axis in range(space.dimension)}
+        self._axes: dict[str, optuna.distributions.BaseDistribution] = {
+            f"u{axis:02d}": optuna.distributions.FloatDistribution(0.0, 1.0) for axis in range(space.dimension)
+        }
         self._startup = SequenceSampler(space, space.draws(seed=seed, bounds=bounds))
         self._running: dict[int, Any] = {}  # number -> Optuna's trial
         self._errors: dict[str, float] = {}  # key -> error, of complete trials

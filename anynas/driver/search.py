@@ -104,7 +104,7 @@ def plan_search(
     if not isinstance(space, DesignSpace):
         space = load_space(space, regime=regime)
     elif regime is not None and regime != space.regime.name:
-        raise SettingsError(f"regime must be the space's own, {space.regime.name}, for a space that is loaded already; got {regime}")
+        raise SettingsError(f"regime must be the loaded space's own, {space.regime.name}; got {regime}")
     require(trials is None or trials >= 1, f"trials must be at least 1; got {trials}")
     require(minutes is None or minutes > 0, f"minutes must be above 0; got {minutes}")
     require(seed >= 0, f"seed must be at least 0; got {seed}")
@@ -121,7 +121,8 @@ def plan_search(
     num_images = len(loaded.train) if fidelity.images == "all" else fidelity.images
     require(
         recipe.batch_size <= num_images <= len(loaded.train),
-        f"images must be at least one batch ({recipe.batch_size}) and at most the data set's {len(loaded.train)}; got {num_images}",
+        f"images must be at least one batch ({recipe.batch_size}) and at most the data set's {len(loaded.train)}; "
+        f"got {num_images}",
     )
     setting = Setting(space=space, recipe=recipe, fidelity=fidelity, num_images=num_images, seed=seed)
     identity = _identity(setting, bounds, sampler, loaded.name)
@@ -156,7 +157,8 @@ def estimate(plan: SearchPlan) -> Estimate | None:
     draws = itertools.islice(setting.space.draws(seed=setting.seed, bounds=plan.bounds), PROBES)
     seconds = [
         seconds_of(
-            Trial(number=0, architecture=draw, recipe=setting.recipe, fidelity=setting.fidelity, seed=0), worker
+            Trial(number=0, architecture=draw, recipe=setting.recipe, fidelity=setting.fidelity, seed=0),
+            worker,
         )
         for draw in draws
     ]
@@ -180,8 +182,8 @@ def estimate(plan: SearchPlan) -> Estimate | None:
 def search(space: DesignSpace | str | Path, *, progress: Progress | None = None, **settings: Any) -> Run:
     """Search a space for its best network within bounds, and return the run, whose `result` tells the winner.
 
-    The best three are trained again with two more seeds each; the one with the least mean validation error wins, so that it is not merely the luckiest; then it is
-    trained once more, and only there is a test error computed.
+    The best three are trained again with two more seeds each; the one with the least mean validation error wins, so
+    that it is not merely the luckiest; then it is trained once more, and only there is a test error computed.
 
     Running the same call again goes on where it was interrupted; more trials, or other workers, extend it.
 
@@ -190,7 +192,8 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
         progress: Who is told how it goes; None tells nobody.
         **settings: Each may be left out:
             trials (24 unless minutes are given); minutes: a budget of time; seed (0); sampler "tpe", "random" or "qmc";
-            objectives: ("error",); flops, params, activations: (low, high), the regime's band of flops if none is given;
+            objectives: ("error",); flops, params, activations: (low, high), the regime's band of flops if none is
+                given;
             regime: the space's own; data: the regime's; recipe, fidelity: the regime's; device "auto", "cpu" or "cuda";
             executor "ray", "process" or "inline"; workers: one a core or GPU; address: of a Ray cluster;
             run: the folder, runs/SPACE-DIGEST; takeover: from a driver on another machine that is dead.
@@ -272,7 +275,9 @@ def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float, workers
     return clock
 
 
-def _decide(plan: SearchPlan, entries: list[Entry], executor: Any, recorder: Recorder, progress: Progress) -> dict[str, Any]:
+def _decide(
+    plan: SearchPlan, entries: list[Entry], executor: Any, recorder: Recorder, progress: Progress
+) -> dict[str, Any]:
     """Train the best again, choose the winner by its mean, and compute its test error."""
     complete = [entry for entry in entries if entry.result.state == "complete"]
     if not complete:
@@ -315,6 +320,9 @@ def _decide(plan: SearchPlan, entries: list[Entry], executor: Any, recorder: Rec
 
 
 def _again(plan: SearchPlan, entry: Entry, replicate: int, role: str) -> Job:
-    """Return the entry's architecture as a job with a seed of its own; its number stays that of the trial it repeats."""
+    """Return the entry's architecture as a job with a seed of its own.
+
+    Its number stays that of the trial it repeats.
+    """
     seed = trial_seed(plan.setting.seed, int(entry.architecture.key, 16), replicate)
     return Job(number=entry.number, role=role, proposal=Proposal(entry.architecture, entry.point), seed=seed)

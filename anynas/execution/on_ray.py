@@ -1,5 +1,6 @@
 """Trials on Ray actors: one machine, or a cluster; the one module that imports ray."""
 
+import logging
 import os
 from collections import deque
 from typing import Any
@@ -40,9 +41,7 @@ class RayExecutor:
         if not 1 <= self.num_workers <= available:
             self.close()
             unit = "GPU" if workplace.device == "cuda" else "CPU"
-            raise ExecutorError(
-                f"workers must be at most the Ray cluster's {unit}s ({available}) and at least 1; got {self.num_workers}"
-            )
+            raise ExecutorError(f"workers must be 1 to the Ray cluster's {unit}s ({available}); got {self.num_workers}")
         self._idle = deque(self._actor() for _ in range(self.num_workers))
         self._busy: dict[Any, tuple[Any, Trial]] = {}  # result's reference -> actor, trial
         self._check_versions()
@@ -88,7 +87,8 @@ class RayExecutor:
                 if theirs[name] != ours[name]:
                     self.close()
                     raise ExecutorError(
-                        f"{name} must agree between the driver ({ours[name]}) and all workers; {theirs['host']} has {theirs[name]}"
+                        f"{name} must agree between the driver ({ours[name]}) and all workers; "
+                        f"{theirs['host']} has {theirs[name]}"
                     )
 
 
@@ -103,7 +103,7 @@ def _connect(address: str | None, workers: int | None, workplace: Workplace) -> 
     try:
         import ray
 
-        ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **own)
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as error:
         if address is None:
             raise RayUnavailableError(f"Ray did not start ({type(error).__name__}: {_first_line(error)})") from None

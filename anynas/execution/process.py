@@ -1,7 +1,7 @@
 """Trials in a pool of processes on this machine; needs neither Ray nor Optuna.
 
-A pool of our own rather than `concurrent.futures`: when one of its processes dies that pool breaks and loses every trial under way; here the one that died is
-known and replaced.
+A pool of our own rather than `concurrent.futures`: when one of its processes dies that pool breaks and loses every
+trial under way; here the one that died is known and replaced.
 """
 
 import contextlib
@@ -52,7 +52,8 @@ class ProcessExecutor:
                     outcome = WorkerLost(slot.obituary())
                     if not slot.has_answered:
                         raise ExecutorError(
-                            f"worker processes must start; one ended at once ({outcome.reason}); try --executor inline to see why"
+                            f"worker processes must start; one ended at once ({outcome.reason}); "
+                            "try --executor inline to see why"
                         ) from None
                     index = self._slots.index(slot)
                     self._slots[index] = _Slot(self._workplace, index, has_answered=True)
@@ -83,7 +84,9 @@ class _Slot:
         """Return how the process ended."""
         self.process.join(PATIENCE_SECONDS)
         code = self.process.exitcode
-        return f"worker killed by signal {-code}" if code is not None and code < 0 else f"worker exited with code {code}"
+        return (
+            f"worker killed by signal {-code}" if code is not None and code < 0 else f"worker exited with code {code}"
+        )
 
 
 def _serve(connection: Connection, workplace: Workplace, index: int) -> None:

@@ -1,7 +1,7 @@
 """AnyNet: stem, stages of identical blocks, head (Radosavovic et al. 2020, arXiv 2003.13678, section 3.1).
 
-Parameters are nominal: what was drawn. Building and counting use the effective ones, in which widths are rounded so that
-bottleneck ratios and group widths divide them (appendix D there; `compatible` below).
+Parameters are nominal: what was drawn. Building and counting use the effective ones, in which widths are rounded so
+that bottleneck ratios and group widths divide them (appendix D there; `compatible` below).
 """
 
 import dataclasses
@@ -10,7 +10,19 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 from anynas.errors import ArchitectureError, did_you_mean
-from anynas.layers import Activation, Conv, Flatten, GlobalPool, Layer, Linear, Norm, Pool, Residual, Scale, Sequence
+from anynas.layers import (
+    Activation,
+    Conv,
+    Flatten,
+    GlobalPool,
+    Layer,
+    Linear,
+    Norm,
+    Pool,
+    Residual,
+    Scale,
+    Sequence,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +66,8 @@ class AnyNet:
             object.__setattr__(self, name, _positive_integers(name, getattr(self, name)))
             if len(getattr(self, name)) != len(self.depths):
                 raise ArchitectureError(
-                    f"anynet: {name} must have one value a stage, as depths has ({len(self.depths)}); got {len(getattr(self, name))}"
+                    f"anynet: {name} must have one value a stage, as depths has ({len(self.depths)}); "
+                    f"got {len(getattr(self, name))}"
                 )
         for name in ("stem_width", "stem_stride", "stem_kernel"):
             object.__setattr__(self, name, _positive_integer(name, getattr(self, name)))
@@ -62,13 +75,16 @@ class AnyNet:
             if not isinstance(getattr(self, name), bool):
                 raise ArchitectureError(f"anynet: {name} must be true or false; got {getattr(self, name)!r}")
         if self.block not in get_args(Block):
-            raise ArchitectureError(f'anynet: unknown block "{self.block}"{did_you_mean(str(self.block), get_args(Block))}')
+            raise ArchitectureError(
+                f'anynet: unknown block "{self.block}"{did_you_mean(str(self.block), get_args(Block))}'
+            )
         if self.stem_kernel % 2 == 0:
             raise ArchitectureError(f"anynet: stem_kernel must be odd; got {self.stem_kernel}")
         object.__setattr__(self, "se_ratio", _number("se_ratio", self.se_ratio))
         if (self.block == "Y") != (self.se_ratio > 0) or not 0 <= self.se_ratio <= 1:
             raise ArchitectureError(
-                f'anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; got block "{self.block}", se_ratio {self.se_ratio:g}'
+                "anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; "
+                f'got block "{self.block}", se_ratio {self.se_ratio:g}'
             )
 
     def layers(self, num_classes: int) -> Sequence:
@@ -126,8 +142,8 @@ def anynet_parameters(
 ) -> AnyNet:
     """Return an AnyNet's parameters with the defaults that depend on one another filled in.
 
-    Strides are 2 for each stage; ratios and group widths 1, where the block has none. Block Y is block X with squeeze-and-excitation: Y
-    without a ratio gets 0.25, X with a ratio is Y.
+    Strides are 2 for each stage; ratios and group widths 1, where the block has none. Block Y is block X with
+    squeeze-and-excitation: Y without a ratio gets 0.25, X with a ratio is Y.
     """
     depths = _positive_integers("depths", depths)
     se_ratio = _number("se_ratio", se_ratio)
@@ -162,8 +178,9 @@ def compatible(
 ) -> tuple["NDArray[np.int64]", "NDArray[np.int64]", "NDArray[np.int64]"]:
     """Return effective (widths, inner widths, numbers of groups) of stages, arrays of one shape.
 
-    The inner width v = width // ratio becomes a multiple of the group width g, which is at most v; the width becomes v * ratio.
-    Halves round to even, as the published networks were made. Source: arXiv 2003.13678, appendix D, as pycls computes it.
+    The inner width v = width // ratio becomes a multiple of the group width g, which is at most v; the width becomes
+    v * ratio. Halves round to even, as the published networks were made. Source: arXiv 2003.13678, appendix D, as
+    pycls computes it.
     """
     import numpy as np
 
@@ -180,7 +197,10 @@ def compatible(
 
 
 def squeeze_width(in_width: "Any", se_ratio: float) -> "Any":
-    """Return the channels inside squeeze-and-excitation for a block's input width (an int or an array): rounded, at least 1."""
+    """Return the channels inside squeeze-and-excitation for a block's input width (an int or an array).
+
+    Rounded, at least 1.
+    """
     import numpy as np
 
     rounded = np.maximum(np.rint(np.asarray(in_width) * se_ratio), 1).astype(np.int64)

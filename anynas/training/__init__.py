@@ -27,8 +27,8 @@ def train(
         device: "cpu" or "cuda"; None takes CUDA where there is one.
 
     Returns:
-        Validation and test error in percent, curve, seconds and peak memory. A network that diverged has the error of chance and the reason
-        "diverged"; one that cannot be trained has the state "failed" and the reason why.
+        Validation and test error in percent, curve, seconds and peak memory. A network that diverged has the error of
+        chance and the reason "diverged"; one that cannot be trained has the state "failed" and the reason why.
 
     Raises:
         DataError: The data set is unknown, missing or damaged.

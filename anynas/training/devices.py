@@ -24,7 +24,9 @@ def resolve_device(name: str) -> torch.device:
     if name not in DEVICES:
         raise DeviceError(f'device must be one of {", ".join(DEVICES)}; got "{name}"')
     if name == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("device cuda must be present and torch built for it; no CUDA device was found; use --device cpu or auto")
+        raise DeviceError(
+            "device cuda must be present and torch built for it; no CUDA device was found; use --device cpu or auto"
+        )
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
@@ -60,7 +62,10 @@ def one_thread() -> Iterator[None]:
 
 @dataclasses.dataclass(slots=True)
 class PeakMemory:
-    """Peak memory since `start`: of the device, or of this process on a CPU (of its whole life where the system can't reset it)."""
+    """Peak memory since `start`.
+
+    Of the device, or of this process on a CPU (of its whole life where the system can't reset it).
+    """
 
     device: torch.device
 

@@ -1,7 +1,7 @@
 """The training loop: one network, one recipe, one fidelity, one seed; no callbacks, no loader.
 
-On a CPU the same trial gives the same bits: one thread, and nothing chosen by timing. Images are indexed from tensors on the device, and the
-last partial batch is dropped, so that every step has one shape.
+On a CPU the same trial gives the same bits: one thread, and nothing chosen by timing. Images are indexed from tensors
+on the device, and the last partial batch is dropped, so that every step has one shape.
 """
 
 import dataclasses
@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anynas.data import Split
 from anynas.errors import SettingsError
 from anynas.networks import build, initialise
 from anynas.training.augmentation import augmented
 from anynas.training.devices import PeakMemory, device_name
-from anynas.training.prepared import PreparedData, Split
+from anynas.training.prepared import PreparedData
 from anynas.trials import CurvePoint, Recipe, Trial, TrialResult
 
 EVALUATION_BATCH = 500
@@ -28,7 +29,8 @@ EXPLODED_LOSS = 10.0  # times the loss of guessing, ln(classes): beyond it a net
 def train_trial(trial: Trial, data: PreparedData) -> TrialResult:
     """Train the trial's network on prepared data and return its errors, curve and cost.
 
-    A loss that becomes NaN or explodes ends the trial with the error of chance and the reason "diverged": it is a result.
+    A loss that becomes NaN or explodes ends the trial with the error of chance and the reason "diverged": it is a
+    result.
 
     Raises:
         ArchitectureError: The images are too small for the network.
@@ -49,7 +51,9 @@ def train_trial(trial: Trial, data: PreparedData) -> TrialResult:
         state="complete",
         error=chance if diverged else curve[-1].error,
         test_error=test_error,
-        curve=tuple(dataclasses.replace(point, error=chance) if diverged and point is curve[-1] else point for point in curve),
+        curve=tuple(
+            dataclasses.replace(point, error=chance) if diverged and point is curve[-1] else point for point in curve
+        ),
         seconds=time.perf_counter() - started,
         peak_memory_bytes=memory.bytes(),
         device=device_name(data.device),
@@ -62,7 +66,9 @@ def evaluate(network: nn.Module, split: Split, data: PreparedData) -> float:
     """Return the top-1 error in percent; a logit that is not a number counts as wrong."""
     network.eval()
     wrong = torch.zeros((), dtype=torch.int64, device=data.device)
-    for images, labels in zip(split.images.split(EVALUATION_BATCH), split.labels.split(EVALUATION_BATCH), strict=True):
+    for images, labels in zip(
+        torch.split(split.images, EVALUATION_BATCH), torch.split(split.labels, EVALUATION_BATCH), strict=True
+    ):
         logits = network(data.batch(images))
         right = (logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1)
         wrong += (~right).sum()
@@ -100,7 +106,8 @@ def _fit(trial: Trial, data: PreparedData) -> tuple[nn.Module, list[CurvePoint]]
     num_images = len(data.train) if trial.fidelity.images == "all" else trial.fidelity.images
     if not recipe.batch_size <= num_images <= len(data.train):
         raise SettingsError(
-            f"images must be at least one batch ({recipe.batch_size}) and at most the data set's {len(data.train)}; got {num_images}"
+            f"images must be at least one batch ({recipe.batch_size}) and at most the data set's {len(data.train)}; "
+            f"got {num_images}"
         )
     steps_per_epoch = num_images // recipe.batch_size
     num_steps = steps_per_epoch * trial.fidelity.epochs

@@ -15,8 +15,8 @@ RESIZE_BATCH = 2_000
 class PreparedData:
     """Splits of one resolution on one device.
 
-    On a CPU images are normalised floats, converted once. On a GPU they stay uint8, a quarter of the memory, and are normalised batch by
-    batch.
+    On a CPU images are normalised floats, converted once. On a GPU they stay uint8, a quarter of the memory, and are
+    normalised batch by batch.
     """
 
     name: str
@@ -68,6 +68,6 @@ def _resized(images: Tensor, resolution: int) -> Tensor:
         return images
     resized = [
         functional.interpolate(part.float(), size=(resolution, resolution), mode="bilinear", antialias=True)
-        for part in images.split(RESIZE_BATCH)
+        for part in torch.split(images, RESIZE_BATCH)
     ]
     return torch.cat([part.round().clamp(0, 255).to(torch.uint8) for part in resized])

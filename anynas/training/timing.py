@@ -22,7 +22,9 @@ def seconds_of(trial: Trial, worker: Worker) -> float:
         batch = torch.arange(trial.recipe.batch_size, device=data.device)
         for _ in range(WARM_STEPS):
             step(batch, trial.recipe.learning_rate)
-        per_step = _seconds(lambda: [step(batch, trial.recipe.learning_rate).item() for _ in range(TIMED_STEPS)]) / TIMED_STEPS
+        per_step = (
+            _seconds(lambda: [step(batch, trial.recipe.learning_rate).item() for _ in range(TIMED_STEPS)]) / TIMED_STEPS
+        )
         network.eval()
         with torch.inference_mode():
             images = data.batch(data.validation.images[:EVALUATION_BATCH])

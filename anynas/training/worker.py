@@ -61,9 +61,7 @@ class Worker:
         resolution = shape[1] if trial.fidelity.resolution == "regime" else trial.fidelity.resolution
         if resolution not in self._prepared:
             if self._data is None:
-                self._data = load_data(
-                    self.workplace.data, input_shape=shape, num_classes=self.workplace.num_classes
-                )
+                self._data = load_data(self.workplace.data, input_shape=shape, num_classes=self.workplace.num_classes)
             self._prepared[resolution] = prepare(self._data, resolution=resolution, device=self.device)
         return self._prepared[resolution]
 

@@ -143,23 +143,19 @@ def test_block_r_needs_no_group_widths() -> None:
         ({"se_ratio": "a quarter"}, "anynet: se_ratio must be a number; got 'a quarter'"),
         (
             {"block": "R", "se_ratio": 0.25},
-            "anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; "
-            'got block "R", se_ratio 0.25',
+            'anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; got block "R", se_ratio 0.25',
         ),
         (
             {"block": "Y", "se_ratio": 1.5},
-            "anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; "
-            'got block "Y", se_ratio 1.5',
+            'anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; got block "Y", se_ratio 1.5',
         ),
         (
             {"se_ratio": -0.25},
-            "anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; "
-            'got block "X", se_ratio -0.25',
+            'anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; got block "X", se_ratio -0.25',
         ),
         (
             {"se_ratio": float("nan")},
-            "anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; "
-            'got block "X", se_ratio nan',
+            'anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; got block "X", se_ratio nan',
         ),
         (
             {"group_widths": None},
@@ -229,9 +225,7 @@ def test_the_grid_of_a_stage_holds_1496_different_stages() -> None:
 
 @pytest.mark.parametrize("ratio", [1, 2, 4])
 @pytest.mark.parametrize("group_width", [1, 2, 4, 8, 16, 32])
-def test_compatibility_is_monotone_idempotent_near_and_stays_on_the_grid(
-    ratio: int, group_width: int
-) -> None:
+def test_compatibility_is_monotone_idempotent_near_and_stays_on_the_grid(ratio: int, group_width: int) -> None:
     nominal = np.arange(8, 1025, 8)
     effective, _, _ = compatible(nominal, ratio, group_width, block="X")
     again, _, _ = compatible(effective, ratio, group_width, block="X")
@@ -274,9 +268,7 @@ def test_neither_ratio_nor_group_width_rounds_a_block_without_them(block: Block)
     ("in_width", "ratio", "squeezed"),
     [(32, 0.25, 8), (10, 0.25, 2), (14, 0.25, 4), (2, 0.25, 1), (1, 0.25, 1), (24, 0.5, 12), (7, 1.0, 7)],
 )
-def test_squeeze_width_is_the_rounded_share_of_the_input_width(
-    in_width: int, ratio: float, squeezed: int
-) -> None:
+def test_squeeze_width_is_the_rounded_share_of_the_input_width(in_width: int, ratio: float, squeezed: int) -> None:
     assert squeeze_width(in_width, ratio) == squeezed
     np.testing.assert_array_equal(squeeze_width(np.array([in_width]), ratio), [squeezed])
 

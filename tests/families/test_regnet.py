@@ -80,9 +80,7 @@ def test_the_stages_are_the_runs_of_the_quantised_line(depth: int, w0: int, wa: 
             assume(abs(value % 1 - 0.5) > 1e-9)
         block_widths.append(8 * round(steps))
     widths, depths = stages_of_line(depth=depth, w0=w0, wa=wa, wm=wm)
-    assert [
-        width for width, blocks in zip(widths, depths, strict=True) for _ in range(blocks)
-    ] == block_widths
+    assert [width for width, blocks in zip(widths, depths, strict=True) for _ in range(blocks)] == block_widths
     assert all(narrow < wide for narrow, wide in itertools.pairwise(widths))
 
 
@@ -91,9 +89,7 @@ def test_a_line_without_slope_is_one_stage() -> None:
 
 
 def test_a_regnet_is_the_anynet_with_its_stages() -> None:
-    parameters = regnet_parameters(
-        **LINE, bottleneck_ratio=2, stem_width=16, stem_stride=1, strides=[1, 2, 2, 2]
-    )
+    parameters = regnet_parameters(**LINE, bottleneck_ratio=2, stem_width=16, stem_stride=1, strides=[1, 2, 2, 2])
     assert parameters == anynet_parameters(
         depths=[1, 1, 4, 7],
         widths=[24, 56, 152, 368],
@@ -142,9 +138,7 @@ def test_the_public_function_says_that_it_returns_an_architecture() -> None:
         ),
     ],
 )
-def test_a_wrong_value_of_the_line_is_refused_with_what_must_hold(
-    wrong: dict[str, Any], message: str
-) -> None:
+def test_a_wrong_value_of_the_line_is_refused_with_what_must_hold(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ArchitectureError) as caught:
         regnet(**{**LINE, **wrong})
     assert str(caught.value) == message

@@ -1,0 +1,83 @@
+"""The order of layers, from the ground up: a module imports only from rows above its own."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "anynas"
+ROWS = [  # each row may import from the rows before it; within a folder, and within a row, anything goes
+    "errors",
+    "layers",
+    "families",
+    "architecture",
+    "counting",
+    "settings",
+    "trials",
+    "regimes",
+    "designspace",
+    "store",
+    "analysis",
+    "networks",
+    "data",
+    "training",
+    "execution",
+    "driver",
+    "figures",
+    "doctor",
+    "terminal",
+    "views",
+    "cli",
+    "__main__",
+]
+KNOWS_TORCH = {"networks", "data", "training", "execution", "doctor"}
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def row_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Return the full names of all modules that a file imports anywhere in it, inside functions too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_every_module_has_a_row():
+    assert {row_of(path) for path in SOURCES} == set(ROWS)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_rows_above_its_own(path):
+    below = ROWS[ROWS.index(row_of(path)) + 1 :]
+    imported = {name.split(".")[1] for name in imported_modules(path) if name.startswith("anynas.")}
+    assert not imported & set(below)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_rows_that_compute_on_tensors_know_torch(path):
+    if "torch" in {name.split(".")[0] for name in imported_modules(path)}:
+        assert row_of(path) in KNOWS_TORCH
+
+
+@pytest.mark.parametrize(
+    ("library", "home"),
+    [("ray", "execution/on_ray.py"), ("optuna.samplers", "driver/samplers.py")],
+)
+def test_one_module_imports_ray_and_one_uses_optunas_samplers(library, home):
+    def uses(path: Path) -> bool:
+        imports = any(f"{name}.".startswith(f"{library}.") for name in imported_modules(path))
+        return imports or f"{library}.".replace("optuna.", "self._optuna.") in path.read_text(encoding="utf-8")
+
+    assert {str(path.relative_to(PACKAGE)) for path in SOURCES if uses(path)} == {home}
+
+
+def test_no_module_is_called_utils():
+    assert not [path for path in PACKAGE.rglob("*") if path.stem in ("utils", "util", "helpers", "misc", "common")]

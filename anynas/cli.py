@@ -286,7 +286,7 @@ def _show(options: argparse.Namespace) -> int:
 
 def _table(options: argparse.Namespace) -> int:
     from anynas.store import load_run
-    from anynas.terminal import make_console
+    from anynas.terminal import make_console, plural
     from anynas.views import print_files, print_trials
 
     table = load_run(options.run).table()
@@ -303,7 +303,7 @@ def _table(options: argparse.Namespace) -> int:
         table.to_parquet(path, index=False) if path.suffix == ".parquet" else table.to_csv(path, index=False)
     except OSError as error:
         raise SettingsError(f"--out must be a file that can be written; {path}: {error.strerror or error}") from None
-    print_files(make_console(), {f"{len(table)} trials, {len(table.columns)} columns": path})
+    print_files(make_console(), {f"{plural(len(table), 'trial')}, {len(table.columns)} columns": path})
     return 0
 
 

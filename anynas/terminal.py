@@ -49,6 +49,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def plural(number: int, thing: str) -> str:
+    """Return "1 trial", "2 trials"."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
 def count(number: float) -> str:
     """Return a count of flops or params with three digits: 1.05 M, 398 M, 12.3 G."""
     for divisor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -82,9 +87,9 @@ class Reporter:
         for entry in finished:
             self._keep_best(entry)
         if finished and stage == "search":
-            self._line(f"{len(finished)} trials are finished already")
+            self._line(f"{plural(len(finished), 'trial')} finished already")
         if total is None or len(finished) < total:
-            self._line(f"{STAGES[stage]}: {self._of(len(finished), total)} trials")
+            self._line(f"{STAGES[stage]}: {self._of(len(finished), total)} finished")
         if self._console.is_terminal and total is not None and len(finished) < total:
             self._bar = Progress(
                 TextColumn("{task.completed:.0f}/{task.total:.0f}"),
@@ -106,7 +111,8 @@ class Reporter:
             self._bar.console.print(text, soft_wrap=True)
             self._bar.update(self._task, completed=self._done, state=self._state())
         else:
-            self._line(f"{text}; {self._state()}")
+            state = self._state()
+            self._line(f"{text}; {state}" if state else text)
 
     def note(self, message: str) -> None:
         """Show a line."""
@@ -132,7 +138,7 @@ class Reporter:
         left = self._seconds_left()
         if left is not None and left > 0:
             parts.append(f"{duration(left)} left")
-        return ", ".join(parts) or "going on"
+        return ", ".join(parts)
 
     def _seconds_left(self) -> float | None:
         if self._total is None:

@@ -10,7 +10,7 @@ from anynas.counting import complexity, layer_summary
 from anynas.designspace import DesignSpace
 from anynas.designspace.space import CONSTRAINTS
 from anynas.layers import Shape
-from anynas.terminal import count, duration, print_table
+from anynas.terminal import count, duration, plural, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
     epochs = setting.fidelity.epochs
     lines = [
         f"{setting.space.name}: {setting.space.size():.3g} networks; {_bounds(plan)}",
-        f"data {plan.data.name}: {setting.num_images:,} images, {epochs} epoch{'s' * (epochs > 1)} a trial, on "
+        f"data {plan.data.name}: {setting.num_images:,} images, {plural(epochs, 'epoch')} a trial, on "
         f"{plan.workplace.device}",
         f"sampler {plan.sampler}, seed {setting.seed}, executor {plan.executor}",
     ]
@@ -33,7 +33,7 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
         lines.append("how long a trial takes there is known when the first has ended")
     else:
         lines.append(
-            f"about {duration(expected.total_seconds)}: {expected.trials} trials, then {expected.num_final_trainings} "
+            f"about {duration(expected.total_seconds)}: {plural(expected.trials, 'trial')}, then {expected.num_final_trainings} "
             f"trainings to choose the winner; {duration(expected.seconds_per_trial)} each, {expected.workers} at once"
         )
     lines.append(f"run {plan.path}")
@@ -61,7 +61,7 @@ def print_winner(console: Console, run: "Run") -> None:
     rows = [[int(r.number), float(r.error), count(r.flops), count(r.params), r.key] for r in run.front().itertuples()]
     print_table(console, ["trial", "error %", "flops", "params", "key"], rows)
     console.print()
-    console.print(f"{result['trials']} trials: {result['failed']} failed, {result['diverged']} diverged")
+    console.print(f"{plural(result['trials'], 'trial')}: {result['failed']} failed, {result['diverged']} diverged")
 
 
 def print_files(console: Console, files: dict[str, Path]) -> None:

@@ -247,7 +247,7 @@ def _work(
         ticket += 1
 
     while True:
-        while len(busy) < executor.num_workers and (queue or not exhausted):
+        while (queue or not exhausted) and (not busy or len(busy) < executor.num_workers):
             if queue:
                 submit(queue.pop(0), 0)
                 continue

@@ -17,7 +17,8 @@ from anynas.designspace.bounds import Range
 from anynas.driver.loop import Clock, Job, Progress, Setting, Silent, run_jobs, run_search, trial_seed
 from anynas.driver.samplers import Proposal, make_sampler
 from anynas.errors import DataError, RunError, SettingsError
-from anynas.execution.choosing import check_executor, default_workers, make_executor
+from anynas.execution import Executor
+from anynas.execution.choosing import OnDemand, check_executor, default_workers, make_executor
 from anynas.settings import require
 from anynas.store import Entry, Recorder, Run, recording, write_result
 from anynas.training.devices import resolve_device
@@ -217,8 +218,10 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
     with recording(plan.path, plan.identity, takeover=plan.takeover) as recorder:
         if plan.minutes is not None and expected is None:
             expected = estimate(plan)
-        executor = make_executor(
-            plan.executor, plan.workplace, workers=plan.workers, address=plan.address, note=progress.note
+        executor = OnDemand(
+            lambda: make_executor(
+                plan.executor, plan.workplace, workers=plan.workers, address=plan.address, note=progress.note
+            )
         )
         try:
             entries = run_search(
@@ -227,7 +230,7 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
                 executor,
                 recorder,
                 trials=plan.trials,
-                clock=_clock(plan, expected, spent=time.monotonic() - started, workers=executor.num_workers),
+                clock=_clock(plan, expected, spent=time.monotonic() - started),
                 progress=progress,
             )
             result = _decide(plan, entries, executor, recorder, progress)
@@ -242,8 +245,8 @@ def _data(name: str | None, space: DesignSpace) -> DataSet:
     regime = space.regime
     if not (name or regime.data):
         raise DataError(
-            f"regime {regime.name} has no data set of its own; pass --data with one of {regime.input_shape[0]} channels and "
-            f"{regime.num_classes} classes (synthetic has any)"
+            f"regime {regime.name} has no data set of its own; pass --data with one of {regime.input_shape[0]} channels "
+            f"and {regime.num_classes} classes (synthetic has any)"
         )
     return load_data(name or regime.data, input_shape=regime.input_shape, num_classes=regime.num_classes)
 
@@ -264,19 +267,19 @@ def _identity(setting: Setting, bounds: Bounds, sampler: str, data: str) -> dict
     }
 
 
-def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float, workers: int) -> Clock:
+def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float) -> Clock:
     """Return a clock that keeps time free for the trainings after the search."""
     if plan.minutes is None:
         return Clock()
     per_trial = expected.seconds_per_trial if expected is not None else 0.0
-    reserve = math.ceil(plan.num_final_trainings / workers) * per_trial
+    reserve = math.ceil(plan.num_final_trainings / (plan.num_workers or 1)) * per_trial
     clock = Clock(plan.minutes * 60 - spent - reserve)
     clock.saw(per_trial)
     return clock
 
 
 def _decide(
-    plan: SearchPlan, entries: list[Entry], executor: Any, recorder: Recorder, progress: Progress
+    plan: SearchPlan, entries: list[Entry], executor: Executor, recorder: Recorder, progress: Progress
 ) -> dict[str, Any]:
     """Train the best again, choose the winner by its mean, and compute its test error."""
     complete = [entry for entry in entries if entry.result.state == "complete"]

@@ -19,8 +19,13 @@ Outcome = TrialResult | WorkerLost
 class Executor(Protocol):
     """Workers of one kind; each takes one trial at a time."""
 
-    name: str
-    num_workers: int
+    @property
+    def name(self) -> str:
+        """As on the command line."""
+
+    @property
+    def num_workers(self) -> int:
+        """How many trials it runs at once."""
 
     def submit(self, trial: Trial) -> None:
         """Hand a trial to a free worker; there must be one."""

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable
 
 from anynas.errors import SettingsError, did_you_mean
-from anynas.execution import Executor
+from anynas.execution import Executor, Outcome
 from anynas.training.worker import Workplace
+from anynas.trials import Trial
 
 EXECUTORS = ("ray", "process", "inline")
 
@@ -46,6 +47,42 @@ def make_executor(
     from anynas.execution.process import ProcessExecutor
 
     return ProcessExecutor(workplace, workers=workers or default_workers(workplace.device))
+
+
+class OnDemand:
+    """An executor that starts when the first trial is submitted: a run with nothing left to train needs none."""
+
+    def __init__(self, start: Callable[[], Executor]) -> None:
+        self._start = start
+        self._executor: Executor | None = None
+
+    @property
+    def name(self) -> str:
+        """The executor's."""
+        return self._started().name
+
+    @property
+    def num_workers(self) -> int:
+        """The executor's."""
+        return self._started().num_workers
+
+    def submit(self, trial: Trial) -> None:
+        """Hand a trial to a free worker; there must be one."""
+        self._started().submit(trial)
+
+    def next_outcome(self) -> tuple[Trial, Outcome]:
+        """Wait for a trial to end, and return it with what came of it."""
+        return self._started().next_outcome()
+
+    def close(self) -> None:
+        """End the workers, if there are any."""
+        if self._executor is not None:
+            self._executor.close()
+
+    def _started(self) -> Executor:
+        if self._executor is None:
+            self._executor = self._start()
+        return self._executor
 
 
 def check_executor(name: str, workers: int | None) -> None:

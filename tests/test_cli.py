@@ -1,0 +1,316 @@
+"""The command line as people meet it: in a process of its own, its output and exit code compared whole."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+import anynas
+
+TINY = ["--epochs", "1", "--images", "64", "--executor", "inline"]
+
+
+def run(*arguments, cwd, env=None):
+    """Run `anynas` in a folder and return (exit code, standard output, standard error)."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "anynas", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return answer.returncode, answer.stdout, answer.stderr
+
+
+def refused(*arguments, cwd, env=None):
+    """Return the one line that a bad input gets, after checking that it is one line, exit code 2, and that nothing was written."""
+    before = sorted(cwd.rglob("*"))
+    code, out, err = run(*arguments, cwd=cwd, env=env)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert sorted(cwd.rglob("*")) == before
+    return err.removesuffix("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["search", "--space", "AnyNetF"],
+            'anynas: unknown space "AnyNetF"; did you mean "AnyNetE" or "AnyNetD" or "AnyNetC"?',
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--flops", "1.2e6:0.8e6"],
+            "anynas: flops must be LOW:HIGH with 0 <= LOW <= HIGH; got 1.2e+06:800000",
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--flops", "1:2"],
+            "anynas: AnyNetD (fashion): flops 1:2 must hold for some draws; accepted 0 of 1,048,576 candidates; "
+            "widen the band",
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--flops", "many"],
+            'anynas: argument --flops: must be LOW:HIGH, two numbers; got "many"; see anynas search --help',
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--sampler", "tpo"],
+            'anynas: unknown sampler "tpo"; did you mean "tpe"?',
+        ),
+        (["search", "--space", "AnyNetD", "--workers", "0"], "anynas: workers must be at least 1; got 0"),
+        (["search", "--space", "AnyNetD", "--trials", "0"], "anynas: trials must be at least 1; got 0"),
+        (["search", "--space", "AnyNetD", "--minutes", "0"], "anynas: minutes must be above 0; got 0.0"),
+        (["search", "--space", "AnyNetD", "--seed", "-1"], "anynas: seed must be at least 0; got -1"),
+        (
+            ["search", "--space", "AnyNetD", "--executor", "rya"],
+            'anynas: unknown executor "rya"; did you mean "ray"?',
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--regime", "fashoin"],
+            'anynas: unknown regime "fashoin"; did you mean "fashion"?',
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--data", "mnist"],
+            'anynas: unknown data set "mnist"; did you mean "fashion-mnist"?',
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--regime", "cifar"],
+            "anynas: regime cifar has no data set of its own; pass --data with one of 3 channels and 10 classes "
+            "(synthetic has any)",
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--regime", "cifar", "--data", "fashion-mnist-mini"],
+            'anynas: data set "fashion-mnist-mini" must have 3 channels and 10 classes for these networks; it has 1 and 10; '
+            "choose another --data or --regime",
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--images", "20000"],
+            "anynas: images must be at least one batch (64) and at most the data set's 10000; got 20000",
+        ),
+        (["search", "--space", "AnyNetD", "--epochs", "0"], "anynas: epochs must be at least 1; got 0"),
+        (
+            ["search", "--space", "AnyNetD", "--recipe", "none.toml"],
+            "anynas: none.toml: must be a readable TOML file; No such file or directory",
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--address", "1.2.3.4:6379", "--executor", "process"],
+            "anynas: address is for the executor ray; got executor process",
+        ),
+        (["search"], "anynas: the following arguments are required: --space; see anynas search --help"),
+        (
+            ["search", "--space", "AnyNetD", "--trails", "3"],
+            "anynas: unrecognized arguments: --trails 3; see anynas --help",
+        ),
+        (
+            ["serach"],
+            "anynas: argument COMMAND: invalid choice: 'serach' (choose from search, sample, spaces, show, table, doctor); "
+            "see anynas --help",
+        ),
+        (["sample", "--space", "AnyNetD", "-n", "-1"], "anynas: n and start must be at least 0; got n -1, start 0"),
+        (
+            ["show", "AnyNetX"],
+            'anynas: unknown space or architecture "AnyNetX"; did you mean "AnyNetE" or "AnyNetD" or "AnyNetC"?',
+        ),
+        (
+            ["show", "regnetx_400mf", "--input", "224"],
+            'anynas: argument --input: must be CxHxW, three positive numbers; got "224"; see anynas show --help',
+        ),
+        (["table", "nowhere"], "anynas: nowhere: must be a run's folder, with run.json in it; there is none"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_line_and_exit_code_2(arguments, message, tmp_path):
+    said = refused(*arguments, cwd=tmp_path)
+    if sys.version_info < (3, 12):  # older argparse puts the choices in quotes
+        said = re.sub(r"\(choose from (.*?)\)", lambda found: found.group().replace("'", ""), said)
+    assert said == message
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            'extends = "AnyNetC"\nnondecreasin = ["width"]',
+            'anynas: mine.toml: unknown key "nondecreasin"; did you mean "nondecreasing" or "nonincreasing"?',
+        ),
+        (
+            'extends = "AnyNetC"\n[parameters.depth]\nmax = 12',
+            'anynas: mine.toml: parameters.depth: unknown key "max"; known: high, law, low, step, values',
+        ),
+        (
+            'extends = "AnyNetC"\n[parameters.depth]\nlow = 20',
+            "anynas: mine.toml: depth: low must be at least 1 and at most high; got low 20, high 16",
+        ),
+        (
+            'extends = "AnyNetC"\nnondecreasing = ["widht"]',
+            'anynas: mine.toml: nondecreasing: unknown parameter "widht"; did you mean "width"?',
+        ),
+    ],
+)
+def test_a_wrong_space_file_gets_one_line(lines, message, tmp_path):
+    (tmp_path / "mine.toml").write_text(lines)
+    assert refused("search", "--space", "mine.toml", cwd=tmp_path) == message
+
+
+def test_a_gpu_that_is_not_there_gets_one_line(tmp_path):
+    said = refused("search", "--space", "AnyNetD", "--device", "cuda", cwd=tmp_path, env={"CUDA_VISIBLE_DEVICES": ""})
+    assert said == (
+        "anynas: device cuda must be present and torch built for it; no CUDA device was found; use --device cpu or auto"
+    )
+
+
+def test_data_missing_offline_get_one_line_that_says_where_to_put_them(tmp_path):
+    """Without the package's folder and with a proxy that nobody answers, the data are nowhere to be had."""
+    code = (
+        "import sys; from pathlib import Path; import anynas.data.fashion_mnist as f; f.DEBIAN = Path('no-such-folder'); "
+        "from anynas.cli import main; sys.exit(main(['search', '--space', 'AnyNetD', '--data', 'fashion-mnist']))"
+    )
+    offline = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "", "ANYNAS_CACHE": str(tmp_path / "cache")}
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, **offline},
+        capture_output=True,
+        text=True,
+    )
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        f'anynas: data set "fashion-mnist" must be in {tmp_path}/cache/fashion-mnist or no-such-folder, or the network '
+        "reachable; train-images-idx3-ubyte is in neither and its download failed ([Errno 111] Connection refused); "
+        "install Debian's package dataset-fashion-mnist, or use --data fashion-mnist-mini\n"
+    ).replace("train-images-idx3-ubyte is", "train-images-idx3-ubyte.gz is")
+
+
+def test_a_runs_folder_with_another_question_is_refused_and_left_alone(tmp_path):
+    common = ["search", "--space", "AnyNetD", *TINY, "--trials", "1", "--run", "r", "--sampler", "random"]
+    assert run(*common, cwd=tmp_path)[0] == 0
+    said = refused(*common, "--seed", "1", cwd=tmp_path)
+    assert said == f"anynas: {tmp_path}/r: a run's seed must not change; it has 0, got 1; choose another --run"
+
+
+def test_a_second_driver_on_one_run_is_refused_and_told_who_has_it(tmp_path):
+    common = ["search", "--space", "AnyNetD", "--run", "r", "--sampler", "random", *TINY]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "anynas", *common, "--trials", "500"], cwd=tmp_path, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "r" / "driver.json").exists():
+            assert first.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        code, _, err = run(*common, cwd=tmp_path)
+        owner = json.loads((tmp_path / "r" / "driver.json").read_text())
+    finally:
+        first.terminate()
+        assert first.wait(60) == 130
+    assert code == 2
+    assert err == (
+        f"anynas: {tmp_path}/r: must have one driver at a time; process {first.pid} on {owner['host']}, since "
+        f"{owner['started']} is at work on it; wait for it, or stop it\n"
+    )
+
+
+def test_a_dry_run_tells_the_plan_and_the_time_and_writes_nothing(tmp_path):
+    code, out, err = run("search", "--space", "AnyNetD", "--dry-run", cwd=tmp_path)
+    assert (code, err, list(tmp_path.iterdir())) == (0, "", [])
+    assert re.search(r"^about \d+ (s|min): \d+ trials, then 7 trainings to choose the winner; ", out, re.M)
+    assert re.search(r"^run runs/AnyNetD-[0-9a-f]{8}$", out, re.M)
+
+
+def test_search_ends_with_the_winner_the_front_the_table_and_two_pictures(tmp_path):
+    arguments = ["search", "--space", "AnyNetD", *TINY, "--trials", "3", "--run", "r"]
+    code, out, err = run(*arguments, cwd=tmp_path)
+    assert (code, err) == (0, "")
+    result = json.loads((tmp_path / "r" / "result.json").read_text())
+    table = anynas.load_run(tmp_path / "r").table()
+    assert f"winner: trial {result['number']}, {result['key']}" in out
+    for stage, depth in enumerate(result["architecture"]["depths"], start=1):
+        assert re.search(rf"^ +{stage} +{depth} +{result['architecture']['widths'][stage - 1]} ", out, re.M)
+    assert f"test error        {result['test_error']:.2f} %" in out
+    assert f"validation error  {result['validation_error_mean']:.2f} %, mean of 3 seeds" in out
+    assert len(result["validation_errors"]) == 3
+    assert "Pareto front of error and flops" in out
+    for path in ("r/table.csv", "r/error_flops.png", "r/edf.png"):
+        assert re.search(rf": {path}$", out, re.M)
+        assert (tmp_path / path).stat().st_size > 0
+    assert pd.read_csv(tmp_path / "r" / "table.csv")["key"].tolist() == table["key"].tolist()
+    assert "\x1b" not in out, "piped output has no colours"
+    assert all(len(line) <= 100 for line in out.splitlines())
+    again = run(*arguments, cwd=tmp_path)
+    assert again[0] == 0
+    assert again[1].split("winner:")[1] == out.split("winner:")[1], "the same command again shows the same end"
+
+
+def test_table_prints_and_writes_all_columns(tmp_path):
+    run("search", "--space", "AnyNetC", *TINY, "--trials", "2", "--run", "r", "--sampler", "qmc", cwd=tmp_path)
+    table = anynas.load_run(tmp_path / "r").table()
+    code, out, _ = run("table", "r", cwd=tmp_path)
+    assert code == 0
+    assert all(key in out for key in table["key"])
+    for suffix, read in (("parquet", pd.read_parquet), ("csv", pd.read_csv)):
+        code, out, _ = run("table", "r", "--out", f"t.{suffix}", "--sort", "error", cwd=tmp_path)
+        assert (code, out) == (0, f"2 trials, {len(table.columns)} columns: t.{suffix}\n")
+        assert list(read(tmp_path / f"t.{suffix}").columns) == list(table.columns)
+    assert refused("table", "r", "--out", "t.xlsx", cwd=tmp_path) == (
+        "anynas: --out must end in .parquet or .csv; got t.xlsx"
+    )
+    assert refused("table", "r", "--sort", "eror", cwd=tmp_path) == (
+        'anynas: unknown column "eror"; did you mean "error"?'
+    )
+
+
+def test_sample_prints_the_spaces_own_draws(tmp_path):
+    arguments = ["sample", "--space", "AnyNetE", "-n", "4", "--regime", "imagenet", "--flops", "360e6:400e6"]
+    draws = anynas.load_space("AnyNetE", regime="imagenet").sample(4, seed=0, flops=(360e6, 400e6))
+    code, out, _ = run(*arguments, "--json", cwd=tmp_path)
+    assert code == 0
+    assert [anynas.Architecture.from_dict(json.loads(line)) for line in out.splitlines()] == draws
+    code, out, _ = run(*arguments, cwd=tmp_path)
+    assert [line.split()[-1] for line in out.splitlines()[1:]] == [draw.key for draw in draws]
+
+
+def test_spaces_lists_all_with_their_exact_sizes(tmp_path):
+    code, out, _ = run("spaces", cwd=tmp_path)
+    assert code == 0
+    sizes = {line.split()[0]: line.split()[3] for line in out.splitlines()[1:]}
+    assert sizes["AnyNetA"] == "1,846,757,322,198,614,016"
+    assert sizes["AnyNetE"] == "817,446,539,520"
+
+
+def test_show_prints_a_space_and_a_network(tmp_path):
+    code, out, _ = run("show", "AnyNetD", "--regime", "imagenet", cwd=tmp_path)
+    assert code == 0
+    assert "10 free parameters, 13,821,510,942,720 settings" in out
+    assert re.search(r"^width +log-uniform 8\.\.1024 by 8 +nondecreasing *$", out, re.M)
+    assert "band 360 M to 400 M multiply-adds" in out
+    code, out, _ = run("show", "regnetx_400mf", cwd=tmp_path)
+    assert code == 0
+    assert re.search(r"^stage4 +384x7x7 ", out, re.M)
+    assert "flops        397,678,568 multiply-adds" in out
+    assert "params       5,157,512" in out
+
+
+def test_doctor_says_what_search_would_use(tmp_path):
+    code, out, err = run("doctor", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    for line in (r"  cores +\d+", r"  GPU +\S", r"  torch +2\.", r"  executor +ray", r"  data +fashion-mnist-mini"):
+        assert re.search(f"^{line}", out, re.M)
+
+
+@pytest.mark.parametrize("command", [[], ["search"], ["sample"], ["spaces"], ["show"], ["table"], ["doctor"]])
+def test_help_fits_80_columns_and_shows_an_example(command, tmp_path):
+    code, out, _ = run(*command, "--help", cwd=tmp_path, env={"COLUMNS": "80"})
+    assert code == 0
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "anynas search --space AnyNetD" in out if not command else f"example: anynas {command[0]}" in out
+
+
+def test_output_into_a_closed_pipe_is_no_error(tmp_path):
+    command = f"{sys.executable} -m anynas sample --space AnyNetD -n 3000 --json | head -1"
+    answer = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert (answer.stderr, answer.stdout.count("\n")) == ("", 1)

@@ -21,7 +21,7 @@ from anynas.counting import Complexity, count_anynets
 from anynas.designspace.bounds import Bounds, Range
 from anynas.designspace.constraints import Constraint, Points, constraint_for
 from anynas.designspace.parameters import Parameter
-from anynas.errors import EmptyBandError, SpaceError, did_you_mean
+from anynas.errors import ArchitectureError, EmptyBandError, SpaceError, did_you_mean
 from anynas.regimes import Regime
 
 BLOCK = 4096  # candidates drawn at once; part of what a draw depends on
@@ -63,6 +63,10 @@ class DesignSpace:
             for name in getattr(self, kind):
                 if name not in names:
                     raise SpaceError(f'{kind}: unknown parameter "{name}"{did_you_mean(name, names)}')
+        try:
+            _ = self._shape_fields
+        except ArchitectureError as error:
+            raise SpaceError(f"fixed: {error}") from None
 
     def __repr__(self) -> str:
         return f"DesignSpace({self.name}, regime {self.regime.name}, {self.dimension} free parameters, {self.size():.2e} settings)"
@@ -258,7 +262,7 @@ class DesignSpace:
         """Return each parameter's positions in its grid, (1, stages), or None if the architecture is none of this space's."""
         parameters = architecture.parameters
         if architecture.family != self.family or any(
-            getattr(parameters, name) != value for name, value in self._shape_fields().items()
+            getattr(parameters, name) != value for name, value in self._shape_fields.items()
         ):
             return None
         indices = {}
@@ -272,14 +276,17 @@ class DesignSpace:
             indices[parameter.name] = row
         return indices
 
+    @functools.cached_property
     def _shape_fields(self) -> dict[str, Any]:
-        """Return the family's fields that are the same for all members, whatever the regime."""
-        return {"block": "X", "se_ratio": 0.0, "conv_bias": False, **self.fixed}
+        """The family's fields that are the same for all members, whatever the regime, as the family completes them: Y has a ratio."""
+        stage = {field: (1,) for field in FIELDS.values()}
+        member = anynet(**stage, **self.fixed).parameters
+        return {name: getattr(member, name) for name in ("block", "se_ratio", "conv_bias", *self.fixed)}
 
     def _shared_fields(self) -> dict[str, Any]:
         regime = self.regime
         return {
-            **self._shape_fields(),
+            **self._shape_fields,
             "strides": (regime.stage_stride,) * self.stages,
             "stem_width": regime.stem_width,
             "stem_stride": regime.stem_stride,

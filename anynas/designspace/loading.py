@@ -149,7 +149,7 @@ def _parameter(name: str, table: dict[str, Any], stages: int) -> Parameter:
         if key not in table:
             raise SpaceError(f'parameters.{name}: key "{key}" is missing')
     law = table.get("law", "log-uniform")
-    if law not in LAWS:
+    if not isinstance(law, str) or law not in LAWS:
         raise SpaceError(f'parameters.{name}: unknown law "{law}"{did_you_mean(str(law), LAWS)}')
     low, high, step = (
         _integer(table.get(key, 1), f"parameters.{name}: {key}", "") for key in ("low", "high", "step")

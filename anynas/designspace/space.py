@@ -168,9 +168,8 @@ class DesignSpace:
         """
         point = np.asarray(u, dtype=np.float64)
         if point.shape != (self.dimension,) or not ((point >= 0) & (point <= 1)).all():
-            raise SpaceError(
-                f"{self.name}: a point must be {self.dimension} numbers in [0, 1]; got {np.array2string(point, threshold=20)}"
-            )
+            came = " ".join(np.array2string(point, threshold=20).split())
+            raise SpaceError(f"{self.name}: a point must be {self.dimension} numbers in [0, 1]; got {came}")
         return self._architectures(self._values(point[None, :]))[0]
 
     def encode(self, architecture: Architecture) -> NDArray[np.float64]:

@@ -78,12 +78,15 @@ class DesignSpace:
 
     @property
     def digest(self) -> str:
-        """Identity of the law: hexadecimal; equal for spaces that differ in name, description or regime alone."""
+        """Identity of the law: hexadecimal; equal for spaces that differ in name, description or regime alone.
+
+        It reads ten digits of each probability: a logarithm's last ones differ from machine to machine, and draws must not.
+        """
         law = {
             "family": self.family,
             "stages": self.stages,
             "fixed": dict(self.fixed),
-            "parameters": [[p.name, list(p.values), [repr(q) for q in p.probabilities]] for p in self.parameters],
+            "parameters": [[p.name, list(p.values), [f"{q:.9e}" for q in p.probabilities]] for p in self.parameters],
             "constraints": [sorted(self._kinds(parameter.name)) for parameter in self.parameters],
         }
         return hashlib.sha256(json.dumps(law, sort_keys=True).encode()).hexdigest()[:16]

@@ -96,7 +96,8 @@ def _array(name: str) -> NDArray[np.uint8]:
         partial = cached.with_name(f"{cached.name}.{os.getpid()}")
         partial.write_bytes(compressed)
         partial.replace(cached)
-    return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
+    flat = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * len(shape))
+    return flat.reshape(shape).copy()  # torch wants memory that can be written
 
 
 def _download(name: str) -> bytes:

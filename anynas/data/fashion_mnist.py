@@ -9,6 +9,7 @@ cache, then where Debian's package `dataset-fashion-mnist` puts them, then at th
 
 import gzip
 import hashlib
+import http.client
 import os
 import urllib.request
 import zlib
@@ -105,7 +106,7 @@ def _download(name: str) -> bytes:
         with urllib.request.urlopen(OFFICIAL + name, timeout=60) as answer:
             content: bytes = answer.read()
             return content
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise DataError(
             f'data set "fashion-mnist" must be in {cache_folder() / "fashion-mnist"} or {DEBIAN}, or the network reachable; '
             f"{name} is in neither and its download failed ({getattr(error, 'reason', error)}); install Debian's package "

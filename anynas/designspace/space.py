@@ -173,7 +173,7 @@ class DesignSpace:
         if point.shape != (self.dimension,) or not ((point >= 0) & (point <= 1)).all():
             came = " ".join(np.array2string(point, threshold=20).split())
             raise SpaceError(f"{self.name}: a point must be {self.dimension} numbers in [0, 1]; got {came}")
-        return self._architectures(self._values(point[None, :]))[0]
+        return next(self._architectures(self._values(point[None, :])))
 
     def encode(self, architecture: Architecture) -> NDArray[np.float64]:
         """Return a point that decodes to the architecture's shape: the centre of those that do, shape (dimension,).
@@ -281,7 +281,7 @@ class DesignSpace:
     @functools.cached_property
     def _shape_fields(self) -> dict[str, Any]:
         """The family's fields that are the same for all members, whatever the regime, as the family completes them: Y has a ratio."""
-        stage = {field: (1,) for field in FIELDS.values()}
+        stage: dict[str, Any] = {field: (1,) for field in FIELDS.values()}
         member = anynet(**stage, **self.fixed).parameters
         return {name: getattr(member, name) for name in ("block", "se_ratio", "conv_bias", *self.fixed)}
 
@@ -295,11 +295,11 @@ class DesignSpace:
             "stem_kernel": regime.stem_kernel,
         }
 
-    def _architectures(self, values: Values) -> list[Architecture]:
+    def _architectures(self, values: Values) -> Iterator[Architecture]:
         shared = self._shared_fields()
         names = [FIELDS[name] for name in values]
         rows = zip(*(column.tolist() for column in values.values()), strict=True)
-        return [anynet(**dict(zip(names, row, strict=True)), **shared) for row in rows]
+        return (anynet(**dict(zip(names, row, strict=True)), **shared) for row in rows)
 
     def _count(self, values: Values) -> Complexity:
         fields: dict[str, Any] = {FIELDS[name]: column for name, column in values.items()}

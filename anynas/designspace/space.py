@@ -85,7 +85,7 @@ class DesignSpace:
         law = {
             "family": self.family,
             "stages": self.stages,
-            "fixed": dict(self.fixed),
+            "fixed": self._shape_fields,
             "parameters": [[p.name, list(p.values), [f"{q:.9e}" for q in p.probabilities]] for p in self.parameters],
             "constraints": [sorted(self._kinds(parameter.name)) for parameter in self.parameters],
         }

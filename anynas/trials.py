@@ -22,7 +22,7 @@ class Recipe:
 
     optimizer: Literal["sgd"] = "sgd"
     learning_rate: float = 0.1  # at its peak
-    schedule: Literal["half_cosine", "constant"] = "half_cosine"  # half_cosine falls to 0 at the last step
+    schedule: Literal["half_cosine", "constant"] = "half_cosine"  # half_cosine: 0 one step behind the last
     warmup_fraction: float = 0.1  # of all steps, over which the rate rises linearly to its peak
     momentum: float = 0.9
     nesterov: bool = True

@@ -12,6 +12,7 @@ address; their content is checked by sha256.
 
 import gzip
 import hashlib
+import http.client
 import os
 import urllib.request
 import zlib
@@ -96,16 +97,14 @@ def _array(name: str) -> NDArray[np.uint8]:
     for folder in (cached.parent, DEBIAN):
         path = folder / cached.name
         if path.exists():
-            content = _content(path.read_bytes(), digest, path)
+            content = _content(path.read_bytes(), digest, path, "delete it and try again")
             break
     else:
         compressed = _download(cached.name)
-        content = _content(compressed, digest, OFFICIAL + cached.name)
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        partial = cached.with_name(f"{cached.name}.{os.getpid()}")
-        partial.write_bytes(compressed)
-        partial.replace(cached)
-    return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
+        content = _content(compressed, digest, OFFICIAL + cached.name, "try again, or use --data fashion-mnist-mini")
+        _keep(compressed, cached)
+    flat = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * len(shape))
+    return flat.reshape(shape).copy()  # torch wants memory that can be written
 
 
 def _download(name: str) -> bytes:
@@ -113,7 +112,7 @@ def _download(name: str) -> bytes:
         with urllib.request.urlopen(OFFICIAL + name, timeout=60) as answer:
             content: bytes = answer.read()
             return content
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise DataError(
             f'data set "fashion-mnist" must be in {cache_folder() / "fashion-mnist"} or {DEBIAN}, or the network '
             f"reachable; {name} is in neither and its download failed ({getattr(error, 'reason', error)}); "
@@ -121,13 +120,23 @@ def _download(name: str) -> bytes:
         ) from None
 
 
-def _content(compressed: bytes, digest: str, source: object) -> bytes:
+def _keep(compressed: bytes, path: Path) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(compressed)
+        partial.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"{path.parent}: must be a folder that can be written; {error.strerror}; set ANYNAS_CACHE to another"
+        ) from None
+
+
+def _content(compressed: bytes, digest: str, source: object, advice: str) -> bytes:
     try:
         content = gzip.decompress(compressed)
     except (OSError, EOFError, zlib.error):
         content = b""
     if hashlib.sha256(content).hexdigest() != digest:
-        raise DataError(
-            f"{source}: must hold the official Fashion-MNIST file; its sha256 differs; delete it and try again"
-        )
+        raise DataError(f"{source}: must hold the official Fashion-MNIST file; its sha256 differs; {advice}")
     return content

@@ -15,7 +15,7 @@ from anynas.designspace.parameters import Parameter, log_uniform, uniform, unifo
 from anynas.designspace.space import CONSTRAINTS, FIELDS, DesignSpace
 from anynas.errors import SpaceError, did_you_mean
 from anynas.families import FAMILIES
-from anynas.regimes import load_regime
+from anynas.regimes import REGIMES, load_regime
 from anynas.settings import read_toml
 
 KEYS = {"extends", "description", "family", "regime", "stages", "parameters", "fixed", *CONSTRAINTS}
@@ -33,7 +33,7 @@ def load_space(name_or_path: str | Path, *, regime: str | None = None) -> Design
 
     Raises:
         SpaceError: No such space, or its file has an unknown key or an invalid value.
-        SettingsError: No such regime, or the file is not TOML.
+        SettingsError: No regime of the name given here, or the file is not TOML.
     """
     path = _locate(str(name_or_path), beside=Path())
     content = _resolved(path, ancestors=())
@@ -45,6 +45,8 @@ def load_space(name_or_path: str | Path, *, regime: str | None = None) -> Design
         raise SpaceError(
             f'{where}: unknown family "{content["family"]}"{did_you_mean(str(content["family"]), FAMILIES)}'
         )
+    if content["regime"] not in REGIMES:
+        raise SpaceError(f'{where}: unknown regime "{content["regime"]}"{did_you_mean(content["regime"], REGIMES)}')
     stages = _integer(content["stages"], "stages", where)
     for name in FIELDS:
         if name not in content["parameters"]:
@@ -151,7 +153,7 @@ def _parameter(name: str, table: dict[str, Any], stages: int) -> Parameter:
         if key not in table:
             raise SpaceError(f'parameters.{name}: key "{key}" is missing')
     law = table.get("law", "log-uniform")
-    if law not in LAWS:
+    if not isinstance(law, str) or law not in LAWS:
         raise SpaceError(f'parameters.{name}: unknown law "{law}"{did_you_mean(str(law), LAWS)}')
     low, high, step = (_integer(table.get(key, 1), f"parameters.{name}: {key}", "") for key in ("low", "high", "step"))
     return LAWS[law](name, low=low, high=high, step=step, count=stages)

@@ -22,7 +22,7 @@ from anynas.counting import Complexity, count_anynets
 from anynas.designspace.bounds import Bounds, Range
 from anynas.designspace.constraints import Constraint, Points, constraint_for
 from anynas.designspace.parameters import Parameter
-from anynas.errors import EmptyBandError, SpaceError, did_you_mean
+from anynas.errors import ArchitectureError, EmptyBandError, SpaceError, did_you_mean
 from anynas.regimes import Regime
 
 BLOCK = 4096  # candidates drawn at once; part of what a draw depends on
@@ -64,6 +64,10 @@ class DesignSpace:
             for name in getattr(self, kind):
                 if name not in names:
                     raise SpaceError(f'{kind}: unknown parameter "{name}"{did_you_mean(name, names)}')
+        try:
+            _ = self._shape_fields
+        except ArchitectureError as error:
+            raise SpaceError(f"fixed: {error}") from None
 
     def __repr__(self) -> str:
         counts = f"{self.dimension} free parameters, {self.size():.2e} settings"
@@ -76,12 +80,15 @@ class DesignSpace:
 
     @property
     def digest(self) -> str:
-        """Identity of the law: hexadecimal; equal for spaces that differ in name, description or regime alone."""
+        """Identity of the law: hexadecimal; equal for spaces that differ in name, description or regime alone.
+
+        It reads ten digits of each probability: a logarithm's last ones differ from machine to machine, and draws must not.
+        """
         law = {
             "family": self.family,
             "stages": self.stages,
-            "fixed": dict(self.fixed),
-            "parameters": [[p.name, list(p.values), [repr(q) for q in p.probabilities]] for p in self.parameters],
+            "fixed": self._shape_fields,
+            "parameters": [[p.name, list(p.values), [f"{q:.9e}" for q in p.probabilities]] for p in self.parameters],
             "constraints": [sorted(self._kinds(parameter.name)) for parameter in self.parameters],
         }
         return hashlib.sha256(json.dumps(law, sort_keys=True).encode()).hexdigest()[:16]
@@ -169,11 +176,9 @@ class DesignSpace:
         """
         point = np.asarray(u, dtype=np.float64)
         if point.shape != (self.dimension,) or not ((point >= 0) & (point <= 1)).all():
-            raise SpaceError(
-                f"{self.name}: a point must be {self.dimension} numbers in [0, 1]; "
-                f"got {np.array2string(point, threshold=20)}"
-            )
-        return self._architectures(self._values(point[None, :]))[0]
+            came = " ".join(np.array2string(point, threshold=20).split())
+            raise SpaceError(f"{self.name}: a point must be {self.dimension} numbers in [0, 1]; got {came}")
+        return next(self._architectures(self._values(point[None, :])))
 
     def encode(self, architecture: Architecture) -> NDArray[np.float64]:
         """Return a point that decodes to the architecture's shape: the centre of those that do, shape (dimension,).
@@ -264,7 +269,7 @@ class DesignSpace:
         """Return each parameter's positions in its grid, (1, stages); None if the space has no such architecture."""
         parameters = architecture.parameters
         if architecture.family != self.family or any(
-            getattr(parameters, name) != value for name, value in self._shape_fields().items()
+            getattr(parameters, name) != value for name, value in self._shape_fields.items()
         ):
             return None
         indices = {}
@@ -278,25 +283,28 @@ class DesignSpace:
             indices[parameter.name] = row
         return indices
 
+    @functools.cached_property
     def _shape_fields(self) -> dict[str, Any]:
-        """Return the family's fields that are the same for all members, whatever the regime."""
-        return {"block": "X", "se_ratio": 0.0, "conv_bias": False, **self.fixed}
+        """The family's fields that are the same for all members, whatever the regime, as the family completes them: Y has a ratio."""
+        stage: dict[str, Any] = {field: (1,) for field in FIELDS.values()}
+        member = anynet(**stage, **self.fixed).parameters
+        return {name: getattr(member, name) for name in ("block", "se_ratio", "conv_bias", *self.fixed)}
 
     def _shared_fields(self) -> dict[str, Any]:
         regime = self.regime
         return {
-            **self._shape_fields(),
+            **self._shape_fields,
             "strides": (regime.stage_stride,) * self.stages,
             "stem_width": regime.stem_width,
             "stem_stride": regime.stem_stride,
             "stem_kernel": regime.stem_kernel,
         }
 
-    def _architectures(self, values: Values) -> list[Architecture]:
+    def _architectures(self, values: Values) -> Iterator[Architecture]:
         shared = self._shared_fields()
         names = [FIELDS[name] for name in values]
         rows = zip(*(column.tolist() for column in values.values()), strict=True)
-        return [anynet(**dict(zip(names, row, strict=True)), **shared) for row in rows]
+        return (anynet(**dict(zip(names, row, strict=True)), **shared) for row in rows)
 
     def _count(self, values: Values) -> Complexity:
         fields: dict[str, Any] = {FIELDS[name]: column for name, column in values.items()}

@@ -70,7 +70,7 @@ def provenance() -> dict[str, str]:
     """Return the versions of everything that decides a result, and the machine's name and process."""
     return {
         "anynas_version": anynas.__version__,
-        "torch_version": torch.__version__,
+        "torch_version": str(torch.__version__),  # its own class, which compares as versions do
         "python_version": platform.python_version(),
         "host": socket.gethostname(),
         "pid": str(os.getpid()),

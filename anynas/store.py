@@ -13,13 +13,9 @@ none behind.
 
 import contextlib
 import dataclasses
-import datetime
 import itertools
 import json
 import math
-import os
-import socket
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.errors import RunError
+from anynas.folder import now, one_driver, read_json, write_json
+from anynas.journal import mend, open_study, read_trials
 from anynas.trials import CurvePoint, TrialResult
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
-STUDY = "trials"
+BEGINNINGS = ("driver.lock", "driver.json", ".driver.json", ".run.json")  # what a driver that died at once may leave
 LIST_COLUMNS = [  # a table's, before one column a parameter
     *("study", "space", "number", "key", "network_key", "state", "error", "flops", "params", "activations"),
     *("epochs", "images", "seconds", "peak_memory_bytes", "seed", "device", "retries", "reason"),
@@ -78,12 +76,12 @@ class Run:
     @property
     def identity(self) -> dict[str, Any]:
         """What the run asks; it never changes."""
-        identity: dict[str, Any] = _read_json(self.path / "run.json")["identity"]
+        identity: dict[str, Any] = read_json(self.path / "run.json")["identity"]
         return identity
 
     def entries(self, role: str | None = None) -> list[Entry]:
         """Return the finished trials of a role, or of all roles, in the order of their numbers."""
-        entries = [_entry(trial) for trial in _study(self.path).get_trials(deepcopy=False)]
+        entries = [_entry(trial) for trial in read_trials(self.path / "journal.log")]
         return sorted(
             (e for e in entries if role in (None, e.role)),
             key=lambda e: (list(ROLES).index(e.role), e.number),
@@ -141,7 +139,7 @@ class Run:
         path = self.path / "result.json"
         if not path.exists():
             raise RunError(f"{self.path}: its search must have ended; it has not; run the same command again to go on")
-        return _read_json(path)
+        return read_json(path)
 
     def _complete(self) -> "pd.DataFrame":
         table = self.table()
@@ -178,7 +176,7 @@ def load_run(path: str | Path) -> Run:
     folder = Path(path)
     if not (folder / "run.json").is_file():
         raise RunError(f"{folder}: must be a run's folder, with run.json in it; there is none")
-    schema = _read_json(folder / "run.json").get("schema")
+    schema = read_json(folder / "run.json").get("schema")
     if schema != SCHEMA:
         raise RunError(f"{folder}: its schema must be {SCHEMA}; got {schema!r}")
     return Run(folder.absolute())
@@ -189,7 +187,7 @@ class Recorder:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._study = _study(run.path)
+        self._study = open_study(run.path / "journal.log")
 
     def add(self, entry: Entry, space: DesignSpace) -> None:
         """Write a finished trial of a space: one atomic append, on disk when this returns."""
@@ -218,119 +216,44 @@ def recording(path: Path, identity: Mapping[str, Any], *, takeover: bool = False
     Raises:
         RunError: The folder belongs to another question, another driver is at work on it, or its record is damaged.
     """
-    import filelock
-
     path = path.absolute()
-    _check_identity(path, identity)
-    path.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path / "driver.lock", timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise RunError(
-            f"{path}: must have one driver at a time; {_owner(path)} is at work on it; wait for it, or stop it"
-        ) from None
-    try:
-        _check_lease(path, takeover)
-        _write_json(path / "driver.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": _now()})
+    check_identity(path, identity)
+    with one_driver(path, takeover=takeover):
         if not (path / "run.json").exists():
-            _write_json(path / "run.json", {"schema": SCHEMA, "created": _now(), "identity": dict(identity)})
-        _mend(path / "journal.log")
+            write_json(path / "run.json", {"schema": SCHEMA, "created": now(), "identity": dict(identity)})
+        mend(path / "journal.log")
         yield Recorder(Run(path))
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            (path / "driver.json").unlink()
-        lock.release()
 
 
 def write_result(run: Run, result: Mapping[str, Any]) -> None:
     """Write what a finished search found."""
-    _write_json(run.path / "result.json", dict(result))
+    write_json(run.path / "result.json", dict(result))
 
 
-def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
+def check_identity(path: Path, identity: Mapping[str, Any]) -> None:
     """Raise RunError if the folder is a run that asks something else, or is no run but holds files."""
     if (path / "run.json").exists():
-        existing = load_run(path).identity
-        for name in {**existing, **identity}:
-            if existing.get(name) != identity.get(name):
+        existing, asked = _flat(load_run(path).identity), _flat(identity)
+        for name in {**existing, **asked}:
+            if existing.get(name) != asked.get(name):
                 raise RunError(
                     f"{path}: a run's {name} must not change; it has {_shown(existing.get(name))}, got "
-                    f"{_shown(identity.get(name))}; choose another --run"
+                    f"{_shown(asked.get(name))}; choose another --run"
                 )
-    elif path.is_file() or (
-        path.is_dir() and any(p.name not in ("driver.lock", "driver.json") for p in path.iterdir())
-    ):
+    elif path.is_file() or (path.is_dir() and any(p.name not in BEGINNINGS for p in path.iterdir())):
         raise RunError(f"{path}: must be a run's folder or a new one; it holds other things; choose another --run")
+
+
+def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the identity with a field's own fields in its place, each under both names: "recipe learning_rate"."""
+    flat: dict[str, Any] = {}
+    for name, value in identity.items():
+        flat |= {f"{name} {field}": item for field, item in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
 
 
 def _shown(value: Any) -> str:
     return json.dumps(value) if not isinstance(value, str) else value or "none"
-
-
-def _check_lease(path: Path, takeover: bool) -> None:
-    """Raise RunError if a driver on another machine has the run.
-
-    The lock does not reach that far on every file system.
-    """
-    lease = path / "driver.json"
-    if not lease.exists() or takeover:
-        return
-    try:
-        host = _read_json(lease).get("host")
-    except RunError:  # half a file: its writer died here, under the lock that we now hold
-        return
-    if host != socket.gethostname():
-        raise RunError(
-            f"{path}: must have one driver at a time; {_owner(path)} had it last; pass --takeover if that one is dead"
-        )
-
-
-def _owner(path: Path) -> str:
-    try:
-        owner = _read_json(path / "driver.json")
-        return f"process {owner['pid']} on {owner['host']}, since {owner['started']}"
-    except (RunError, KeyError):
-        return "another process"
-
-
-def _mend(journal: Path) -> None:
-    """Keep a last line that a crash tore aside, and remove a lock that a dead writer left; we hold the driver's lock.
-
-    Optuna would load such a journal, fail at the next write, and after one more never load it again; its own lock
-    would be waited for.
-    """
-    for lock in journal.parent.glob(f"{journal.name}.lock*"):
-        lock.unlink()
-    if not journal.exists():
-        return
-    content = journal.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    torn = content[whole:]
-    if torn:
-        aside = journal.with_name(f"{journal.name}.torn-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S%f}")
-        aside.write_bytes(torn)
-        with journal.open("r+b") as file:
-            file.truncate(whole)
-            file.flush()
-            os.fsync(file.fileno())
-    for number, line in enumerate(content[:whole].splitlines(), start=1):
-        try:
-            json.loads(line)
-        except ValueError:
-            raise RunError(
-                f"{journal}: each line must be JSON; line {number} is damaged; restore the file from a copy"
-            ) from None
-
-
-def _study(path: Path) -> "optuna.Study":
-    import optuna
-    from optuna.storages.journal import JournalFileBackend
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    backend = JournalFileBackend(str(path.absolute() / "journal.log"))
-    storage = optuna.storages.JournalStorage(backend)
-    return optuna.create_study(storage=storage, study_name=STUDY, direction="minimize", load_if_exists=True)
 
 
 def _distribution(values: tuple[Any, ...]) -> "optuna.distributions.BaseDistribution":
@@ -352,17 +275,24 @@ def _attributes(entry: Entry) -> dict[str, Any]:
 
 
 def _json_ready(value: Any) -> Any:
-    """Return the value without numbers that JSON has not: NaN and infinity; their fields are left out."""
+    """Return the value without numbers that JSON has not: NaN's fields are left out, infinity becomes text."""
     if isinstance(value, dict):
-        finite = {key: item for key, item in value.items() if not isinstance(item, float) or math.isfinite(item)}
-        return {key: _json_ready(item) for key, item in finite.items()}
-    return [_json_ready(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: _json_ready(item) for key, item in value.items() if item == item}  # NaN alone differs from itself
+    if isinstance(value, (list, tuple)):
+        return [_json_ready(item) for item in value]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def _numbers(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields that `_json_ready` wrote with their numbers as they were, but for NaN, which is left out."""
+    floats = ("loss", "error", "test_error", "seconds")
+    return {name: float(value) if name in floats else value for name, value in fields.items()}
 
 
 def _entry(trial: "optuna.trial.FrozenTrial") -> Entry:
     fields = dict(trial.user_attrs)
-    result = dict(fields.pop("result"))
-    curve = tuple(CurvePoint(**{"loss": math.nan, "error": math.nan, **point}) for point in result.pop("curve", ()))
+    result = _numbers(fields.pop("result"))
+    curve = tuple(CurvePoint(**{"loss": math.nan, "error": math.nan, **_numbers(p)}) for p in result.pop("curve"))
     fields["point"] = tuple(fields["point"])
     architecture = Architecture.from_dict(fields.pop("architecture"))
     return Entry(architecture=architecture, result=TrialResult(**result, curve=curve), **fields)
@@ -381,31 +311,3 @@ def _row(entry: Entry) -> dict[str, Any]:
         "architecture": json.dumps(entry.architecture.to_dict()),
         **entry.columns,
     }
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"{path}: must be readable; {error.strerror or error}") from None
-    except ValueError:
-        raise RunError(f"{path}: must be JSON; it is damaged; restore it from a copy") from None
-    if not isinstance(content, dict):
-        raise RunError(f"{path}: must be a JSON object; got {type(content).__name__}")
-    return content
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file that is either whole or not there."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}", delete=False, encoding="utf-8"
-    ) as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -33,8 +33,9 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
         lines.append("how long a trial takes there is known when the first has ended")
     else:
         lines.append(
-            f"about {duration(expected.total_seconds)}: {plural(expected.trials, 'trial')}, then {expected.num_final_trainings} "
-            f"trainings to choose the winner; {duration(expected.seconds_per_trial)} each, {expected.workers} at once"
+            f"about {duration(expected.total_seconds)}: {plural(expected.trials, 'trial')}, then "
+            f"{expected.num_final_trainings} trainings to choose the winner; "
+            f"{duration(expected.seconds_per_trial)} each, {expected.workers} at once"
         )
     lines.append(f"run {plan.path}")
     for line in lines:

@@ -16,6 +16,8 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "trials",
     "regimes",
     "designspace",
+    "folder",
+    "journal",
     "store",
     "analysis",
     "networks",

@@ -82,7 +82,8 @@ class DesignSpace:
     def digest(self) -> str:
         """Identity of the law: hexadecimal; equal for spaces that differ in name, description or regime alone.
 
-        It reads ten digits of each probability: a logarithm's last ones differ from machine to machine, and draws must not.
+        It reads ten digits of each probability: a logarithm's last ones differ from machine to machine, and draws
+        must not.
         """
         law = {
             "family": self.family,
@@ -285,8 +286,8 @@ class DesignSpace:
 
     @functools.cached_property
     def _shape_fields(self) -> dict[str, Any]:
-        """The family's fields that are the same for all members, whatever the regime, as the family completes them: Y has a ratio."""
-        stage: dict[str, Any] = {field: (1,) for field in FIELDS.values()}
+        """The fields that all members share, whatever the regime, as the family completes them: Y has a ratio."""
+        stage: dict[str, Any] = dict.fromkeys(FIELDS.values(), (1,))
         member = anynet(**stage, **self.fixed).parameters
         return {name: getattr(member, name) for name in ("block", "se_ratio", "conv_bias", *self.fixed)}
 

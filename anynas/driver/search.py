@@ -20,13 +20,13 @@ from anynas.errors import DataError, RunError, SettingsError
 from anynas.execution import Executor
 from anynas.execution.choosing import OnDemand, check_executor, default_workers, make_executor
 from anynas.settings import require
-from anynas.store import Entry, Recorder, Run, recording, write_result
+from anynas.store import Entry, Recorder, Run, check_identity, recording, write_result
 from anynas.training.devices import resolve_device
 from anynas.training.timing import seconds_of
 from anynas.training.worker import Worker, Workplace
 from anynas.trials import Fidelity, Recipe, Trial
 
-DEFAULT_TRIALS = 24
+DEFAULT_TRIALS = 14
 DEFAULT_SAMPLER = "tpe"
 FINALISTS = 3  # the best so many are trained again
 REPLICATES = 2  # so many times, with other seeds
@@ -128,6 +128,8 @@ def plan_search(
     setting = Setting(space=space, recipe=recipe, fidelity=fidelity, num_images=num_images, seed=seed)
     identity = _identity(setting, bounds, sampler, loaded.name)
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+    path = Path(run) if run is not None else Path("runs") / f"{space.name}-{digest}"
+    check_identity(path, identity)
     return SearchPlan(
         setting=setting,
         bounds=bounds,
@@ -144,7 +146,7 @@ def plan_search(
         address=address,
         trials=trials if trials is not None or minutes is not None else DEFAULT_TRIALS,
         minutes=minutes,
-        path=Path(run) if run is not None else Path("runs") / f"{space.name}-{digest}",
+        path=path,
         takeover=takeover,
     )
 
@@ -192,7 +194,7 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
         space: A space, a built-in one's name, or the path of a TOML file.
         progress: Who is told how it goes; None tells nobody.
         **settings: Each may be left out:
-            trials (24 unless minutes are given); minutes: a budget of time; seed (0); sampler "tpe", "random" or "qmc";
+            trials (14 unless minutes are given); minutes: a budget of time; seed (0); sampler "tpe", "random" or "qmc";
             objectives: ("error",); flops, params, activations: (low, high), the regime's band of flops if none is
                 given;
             regime: the space's own; data: the regime's; recipe, fidelity: the regime's; device "auto", "cpu" or "cuda";
@@ -245,8 +247,8 @@ def _data(name: str | None, space: DesignSpace) -> DataSet:
     regime = space.regime
     if not (name or regime.data):
         raise DataError(
-            f"regime {regime.name} has no data set of its own; pass --data with one of {regime.input_shape[0]} channels "
-            f"and {regime.num_classes} classes (synthetic has any)"
+            f"regime {regime.name} has no data set of its own; pass --data with one of {regime.input_shape[0]} "
+            f"channels and {regime.num_classes} classes (synthetic has any)"
         )
     return load_data(name or regime.data, input_shape=regime.input_shape, num_classes=regime.num_classes)
 

@@ -1,0 +1,224 @@
+"""Searches from end to end: the same table under every executor, and nothing lost however often the driver is killed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import anynas
+from anynas.driver.search import estimate, plan_search
+from anynas.errors import AnynasError
+from tests.doubles import PLAIN_SPACE, TINY_FIDELITY, without_costs
+
+COMMON = {"fidelity": TINY_FIDELITY, "flops": (0, float("inf"))}
+
+
+@pytest.fixture
+def plain(tmp_path):
+    path = tmp_path / "plain.toml"
+    path.write_text(PLAIN_SPACE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Tables of six trials, inline, by sampler."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "plain.toml").write_text(PLAIN_SPACE)
+    runs = {
+        sampler: anynas.search(
+            folder / "plain.toml", trials=6, sampler=sampler, executor="inline", run=folder / sampler, **COMMON
+        )
+        for sampler in ("random", "qmc")
+    }
+    return {sampler: (without_costs(run.table()), run.result()) for sampler, run in runs.items()}
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc"])
+@pytest.mark.parametrize(
+    ("executor", "workers"),
+    [
+        ("process", 1),
+        ("process", 2),
+        ("process", 4),
+        *(pytest.param("ray", workers, marks=pytest.mark.ray) for workers in (1, 2, 4)),
+    ],
+)
+def test_every_executor_and_number_of_workers_gives_the_same_table(
+    plain, tmp_path, undisturbed, sampler, executor, workers
+):
+    run = anynas.search(
+        plain, trials=6, sampler=sampler, executor=executor, workers=workers, run=tmp_path / "run", **COMMON
+    )
+    table, result = undisturbed[sampler]
+    assert without_costs(run.table()).equals(table)
+    assert run.result() == result
+
+
+def test_the_winner_has_the_least_mean_of_three_seeds_and_one_test_error(plain, tmp_path):
+    run = anynas.search(plain, trials=6, sampler="random", executor="inline", run=tmp_path / "run", **COMMON)
+    table, again, result = run.table(), run.confirmations(), run.result()
+    assert (again["role"] == "confirmation").sum() == 6
+    assert (again["role"] == "test").sum() == 1
+    assert again["test_error"].notna().sum() == 1
+    distinct = table.drop_duplicates("network_key").nsmallest(3, "error", keep="first")
+    means = {}
+    for number in distinct["number"]:
+        rerun = again[(again["number"] == number) & (again["role"] == "confirmation")]
+        assert rerun["seed"].nunique() == 2
+        assert table.set_index("number").loc[number, "seed"] not in set(rerun["seed"])
+        means[number] = np.mean([table.set_index("number").loc[number, "error"], *rerun["error"]])
+    assert result["number"] == min(means, key=means.get)
+    assert result["validation_error_mean"] == pytest.approx(min(means.values()))
+    assert result["test_error"] == again["test_error"].dropna().iloc[0]
+    assert len(result["validation_errors"]) == 3
+
+
+def test_more_trials_extend_a_run(plain, tmp_path, undisturbed):
+    for trials in (3, 6):
+        run = anynas.search(plain, trials=trials, sampler="random", executor="inline", run=tmp_path / "run", **COMMON)
+    table, result = undisturbed["random"]
+    assert without_costs(run.table()).equals(table)
+    assert run.result() == result
+
+
+def test_a_cpu_trial_repeated_gives_the_same_bits(tmp_path):
+    network = anynas.load_space("AnyNetD").sample(1, seed=4, flops=(0.8e6, 1.2e6))[0]
+    fidelity = anynas.Fidelity(epochs=1, images=192)
+    first, second = (
+        anynas.train(network, data="fashion-mnist-mini", fidelity=fidelity, seed=9, device="cpu") for _ in range(2)
+    )
+    assert (first.error, first.test_error, first.curve) == (second.error, second.test_error, second.curve)
+
+
+def command(folder, *, trials, executor):
+    return [
+        *(sys.executable, "-m", "anynas", "search", "--space", "plain.toml", "--run", "run", "--sampler", "random"),
+        *("--trials", str(trials), "--executor", executor, "--flops", "0:", "--fidelity", "tiny.toml"),
+        *(("--workers", "2") if executor == "process" else ()),
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "plain.toml").write_text(PLAIN_SPACE)
+    (tmp_path / "tiny.toml").write_text("epochs = 2\nimages = 1280\nresolution = 12\n")
+    return tmp_path
+
+
+def records(folder):
+    """Return how often the journal has each trial, without opening it as a driver would."""
+    journal = folder / "run" / "journal.log"
+    return len(anynas.load_run(folder / "run").entries()) if journal.exists() else 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["inline", "process"])
+def test_a_driver_killed_at_ten_moments_loses_nothing_and_does_nothing_twice(folder, executor, leftovers):
+    reference = anynas.search(
+        folder / "plain.toml",
+        trials=12,
+        sampler="random",
+        executor="inline",
+        run=folder / "reference",
+        flops=(0, float("inf")),
+        fidelity=anynas.load_fidelity(folder / "tiny.toml"),
+    )
+    dice, kept = random.Random(7), []
+    for _ in range(10):
+        driver = subprocess.Popen(
+            command(folder, trials=12, executor=executor),
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        before = records(folder)
+        wanted, deadline = dice.choice([0, 1, 1, 2, 3]), time.monotonic() + 120
+        while driver.poll() is None and records(folder) < before + wanted and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(dice.uniform(0, 0.4) if wanted else dice.uniform(0, 6))
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+        driver.stderr.close()
+        assert leftovers() == []
+        kept.append(records(folder))
+    assert kept == sorted(kept), "a finished trial is never lost"
+    assert kept[0] < kept[-1]
+    done = subprocess.run(command(folder, trials=12, executor=executor), cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    run = anynas.load_run(folder / "run")
+    assert without_costs(run.table()).equals(without_costs(reference.table()))
+    assert len(run.entries()) == len(reference.entries()), "nothing twice"
+    assert run.result() == reference.result()
+
+
+def test_ctrl_c_leaves_a_clean_run_and_says_how_to_go_on(folder, leftovers):
+    driver = subprocess.Popen(
+        command(folder, trials=200, executor="process"),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while records(folder) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to the driver and its workers
+    out, err = driver.communicate(timeout=60)
+    assert driver.returncode == 130
+    assert err == "anynas: interrupted; what is finished is safe in run; the same command goes on\n"
+    assert not (folder / "run" / "driver.json").exists()
+    assert leftovers() == []
+    numbers = [entry.number for entry in anynas.load_run(folder / "run").entries("search")]
+    assert len(numbers) == len(set(numbers)) >= 2
+
+
+def test_a_budget_of_minutes_ends_in_time(plain, tmp_path):
+    started = time.monotonic()
+    run = anynas.search(plain, minutes=0.2, sampler="random", executor="inline", run=tmp_path / "run", **COMMON)
+    assert time.monotonic() - started < 60
+    assert len(run.table()) >= 1
+    assert run.result()["trials"] == len(run.table())
+
+
+def test_an_estimate_counts_the_trials_and_the_final_trainings(plain):
+    expected = estimate(plan_search(plain, trials=10, executor="process", workers=4, **COMMON))
+    assert (expected.trials, expected.num_final_trainings, expected.workers) == (10, 7, 4)
+    assert expected.total_seconds == pytest.approx((3 + 2 + 1) * expected.seconds_per_trial)
+    in_time = estimate(plan_search(plain, minutes=1, executor="inline", **COMMON))
+    assert in_time.trials >= 1
+    assert in_time.total_seconds <= 60 + 10 * in_time.seconds_per_trial
+
+
+def test_bounds_replace_the_regimes_band(plain):
+    assert plan_search("AnyNetD").bounds.flops == (0.8e6, 1.2e6)
+    assert plan_search("AnyNetD", params=(0, 1e5)).bounds.flops is None
+
+
+def test_the_default_folder_follows_from_the_question_alone():
+    first, second = plan_search("AnyNetD"), plan_search("AnyNetD", trials=99, workers=1, executor="process")
+    assert first.path == second.path
+    assert first.path != plan_search("AnyNetD", seed=1).path
+    assert json.loads(json.dumps(first.identity)) == first.identity
+
+
+def test_a_search_without_one_complete_trial_says_why(plain, tmp_path, monkeypatch):
+    from anynas.training import worker
+
+    def fails(trial, data):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(worker, "train_trial", fails)
+    with pytest.raises(AnynasError) as caught:
+        anynas.search(plain, trials=2, sampler="random", executor="inline", run=tmp_path / "run", **COMMON)
+    assert str(caught.value) == (
+        f"{tmp_path / 'run'}: at least one trial must be complete; none is (RuntimeError: out of luck)"
+    )
+    assert list(anynas.load_run(tmp_path / "run").failures()["reason"]) == ["RuntimeError: out of luck"] * 2

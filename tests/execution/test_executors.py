@@ -1,0 +1,221 @@
+"""What every executor promises, and what each does when its workers or Ray itself are gone."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from anynas.architecture import anynet
+from anynas.errors import ExecutorError, SettingsError
+from anynas.execution import WorkerLost
+from anynas.execution.choosing import OnDemand, check_executor, default_workers, make_executor
+from anynas.training.worker import Workplace
+from anynas.trials import Fidelity, Recipe, Trial
+
+HERE = Workplace(data="fashion-mnist-mini", input_shape=(1, 28, 28), num_classes=10, device="cpu")
+SMALL = anynet(depths=[1], widths=[8], block="V", stem_width=8, stem_stride=2)
+KINDS = ["inline", "process", pytest.param("ray", marks=pytest.mark.ray)]
+
+
+def trial(number, *, architecture=SMALL, images=128, epochs=1, resolution=8):
+    return Trial(
+        number=number,
+        architecture=architecture,
+        recipe=Recipe(),
+        fidelity=Fidelity(epochs=epochs, images=images, resolution=resolution),
+        seed=number,
+    )
+
+
+LONG = {"images": 10_000, "epochs": 1_000, "resolution": 28}
+
+
+@contextlib.contextmanager
+def started(kind, workers=2):
+    executor = make_executor(kind, HERE, workers=workers)
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+def drain(executor, trials):
+    """Run trials through an executor, never more at once than it has workers; return outcomes by number."""
+    waiting, outcomes, busy = list(trials), {}, 0
+    while waiting or busy:
+        while waiting and busy < executor.num_workers:
+            executor.submit(waiting.pop(0))
+            busy += 1
+        done, outcome = executor.next_outcome()
+        outcomes[done.number] = outcome
+        busy -= 1
+    return outcomes
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """What the inline executor makes of four trials, one of which cannot be trained."""
+    with started("inline") as executor:
+        return drain(executor, [*(trial(n) for n in range(3)), trial(3, images=20_000)])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_trial_comes_back_once_with_the_same_result_and_the_same_reason(kind, alone, leftovers):
+    with started(kind) as executor:
+        assert executor.name == kind
+        outcomes = drain(executor, [*(trial(n) for n in range(3)), trial(3, images=20_000)])
+    assert {n: (o.state, o.error, o.curve) for n, o in outcomes.items() if n < 3} == {
+        n: (o.state, o.error, o.curve) for n, o in alone.items() if n < 3
+    }
+    assert outcomes[3].state == "failed"
+    assert outcomes[3].reason == alone[3].reason
+    assert outcomes[3].reason == (
+        "SettingsError: images must be at least one batch (64) and at most the data set's 10000; got 20000"
+    )
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_a_worker_killed_in_mid_trial_is_lost_and_replaced(kind, leftovers):
+    with started(kind) as executor:
+        first = drain(executor, [trial(0)])[0]
+        executor.submit(trial(1, **LONG))
+        executor.submit(trial(2))
+        assert executor.next_outcome()[0].number == 2
+        if kind == "process":
+            (busy,) = [slot for slot in executor._slots if slot.trial is not None]
+            pid = busy.process.pid
+        else:
+            idle = {int(executor._ray.get(actor.versions.remote())["pid"]) for actor in executor._idle}
+            (pid,) = {int(pid) for pid in ray_worker_pids()} - idle
+        os.kill(pid, signal.SIGKILL)
+        lost, outcome = executor.next_outcome()
+        assert lost.number == 1
+        assert isinstance(outcome, WorkerLost)
+        if kind == "process":
+            assert outcome.reason == "worker killed by signal 9"
+        again = drain(executor, [trial(0), trial(4), trial(5)])
+        assert again[0].error == first.error
+    assert leftovers() == []
+
+
+def ray_worker_pids():
+    """Return the processes that call themselves Ray workers of ours."""
+    listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return [line.split()[0] for line in listing.splitlines() if "ray::Worker" in line]
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_closing_ends_what_runs(kind, leftovers):
+    with started(kind) as executor:
+        executor.submit(trial(0, **LONG))
+        time.sleep(0.5)
+    assert leftovers() == []
+
+
+def test_worker_processes_end_when_their_driver_is_killed(leftovers):
+    code = (
+        "from tests.execution.test_executors import *\n"
+        "if __name__ == '__main__':\n"
+        "    executor = make_executor('process', HERE, workers=2)\n"
+        "    drain(executor, [trial(0)])\n"
+        "    executor.submit(trial(1, **LONG))\n"
+        "    print('under way', flush=True)\n"
+        "    executor.next_outcome()\n"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    assert driver.stdout.readline() == "under way\n"
+    driver.kill()
+    driver.wait()
+    driver.stdout.close()
+    assert leftovers() == []
+
+
+def test_processes_that_cannot_start_say_so():
+    nowhere = Workplace(data="fashion-mnist-mini", input_shape=(1, 28, 28), num_classes=10, device="cuda:9")
+    executor = make_executor("process", nowhere, workers=1)
+    try:
+        executor.submit(trial(0))
+        with pytest.raises(ExecutorError) as caught:
+            executor.next_outcome()
+    finally:
+        executor.close()
+    assert str(caught.value) == (
+        "worker processes must start; one ended at once (worker exited with code 1); try --executor inline to see why"
+    )
+
+
+def test_an_unknown_executor_and_no_workers_are_refused():
+    with pytest.raises(SettingsError) as caught:
+        check_executor("proces", None)
+    assert str(caught.value) == 'unknown executor "proces"; did you mean "process"?'
+    with pytest.raises(SettingsError) as caught:
+        check_executor("process", 0)
+    assert str(caught.value) == "workers must be at least 1; got 0"
+
+
+def test_workers_are_as_many_as_the_cores_that_we_may_use():
+    assert default_workers("cpu") == len(os.sched_getaffinity(0))
+
+
+def test_where_ray_cannot_start_processes_take_its_place_and_the_user_is_told(monkeypatch):
+    ray = pytest.importorskip("ray")
+
+    def broken(**_):
+        raise RuntimeError("no room in shared memory\nand a long story")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "init", broken)
+    told = []
+    executor = make_executor("ray", HERE, workers=1, note=told.append)
+    executor.close()
+    assert executor.name == "process"
+    assert told == ["Ray did not start (RuntimeError: no room in shared memory); going on with processes"]
+
+
+def test_a_cluster_that_cannot_be_reached_is_an_error_not_a_fallback(monkeypatch):
+    ray = pytest.importorskip("ray")
+
+    def broken(**_):
+        raise ConnectionError("could not connect")
+
+    monkeypatch.setattr(ray, "init", broken)
+    with pytest.raises(ExecutorError) as caught:
+        make_executor("ray", HERE, workers=1, address="10.0.0.1:6379")
+    assert str(caught.value) == (
+        "address must be that of a Ray cluster that can be reached; got 10.0.0.1:6379 (could not connect)"
+    )
+
+
+@pytest.mark.ray
+def test_workers_with_another_version_are_refused(monkeypatch, leftovers):
+    from anynas.execution import on_ray
+
+    ours = on_ray.provenance()
+    monkeypatch.setattr(on_ray, "provenance", lambda: {**ours, "torch_version": "1.0"})
+    with pytest.raises(ExecutorError) as caught:
+        make_executor("ray", HERE, workers=1)
+    assert str(caught.value) == (
+        f"torch_version must agree between the driver (1.0) and all workers; {ours['host']} has {ours['torch_version']}"
+    )
+    assert leftovers() == []
+
+
+def test_an_executor_on_demand_starts_with_the_first_trial_and_once():
+    begun = []
+
+    def start():
+        begun.append(make_executor("inline", HERE, workers=None))
+        return begun[-1]
+
+    executor = OnDemand(start)
+    executor.close()
+    assert begun == []
+    outcomes = drain(OnDemand(start), [trial(0), trial(1)])
+    assert len(begun) == 1
+    assert [outcomes[n].state for n in range(2)] == ["complete", "complete"]

@@ -38,8 +38,8 @@ REGIMES = {
             stage_stride=2,  # 28 -> 14, 7, 4, 2
             flops=(0.8e6, 1.2e6),
             data="fashion-mnist-mini",
-            recipe=Recipe(learning_rate=0.1, batch_size=32, weight_decay=5e-4, warmup_fraction=0.3),
-            fidelity=Fidelity(epochs=2, images=7_500),
+            recipe=Recipe(learning_rate=0.1, batch_size=64, weight_decay=5e-4, warmup_fraction=0.3),
+            fidelity=Fidelity(epochs=2, images=8_000),
         ),
         Regime(
             name="cifar",

@@ -25,7 +25,7 @@ from anynas.counting import complexity
 from anynas.designspace import Bounds, DesignSpace
 from anynas.errors import SettingsError, did_you_mean
 
-STARTUP = 10  # random draws before TPE's model has something to say
+STARTUP = 8  # random draws before TPE's model has something to say
 ASK_BUDGET = 200  # proposals a trial, of which the first within the bounds and not yet known is taken
 FALLBACK_DRAWS = 64  # random draws within the bounds, of which the one nearest to the last proposal is taken
 MISS_VALUE = 100.0  # error told for a miss; the constraint decides, so it plays no part

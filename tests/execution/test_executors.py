@@ -83,6 +83,7 @@ def test_every_trial_comes_back_once_with_the_same_result_and_the_same_reason(ki
 def test_a_worker_killed_in_mid_trial_is_lost_and_replaced(kind, leftovers):
     with started(kind) as executor:
         first = drain(executor, [trial(0)])[0]
+        pids = ray_pids(executor) if kind == "ray" else set()
         executor.submit(trial(1, **LONG))
         executor.submit(trial(2))
         assert executor.next_outcome()[0].number == 2
@@ -90,8 +91,7 @@ def test_a_worker_killed_in_mid_trial_is_lost_and_replaced(kind, leftovers):
             (busy,) = [slot for slot in executor._slots if slot.trial is not None]
             pid = busy.process.pid
         else:
-            idle = {int(executor._ray.get(actor.versions.remote())["pid"]) for actor in executor._idle}
-            (pid,) = {int(pid) for pid in ray_worker_pids()} - idle
+            (pid,) = pids - ray_pids(executor)
         os.kill(pid, signal.SIGKILL)
         lost, outcome = executor.next_outcome()
         assert lost.number == 1
@@ -103,10 +103,9 @@ def test_a_worker_killed_in_mid_trial_is_lost_and_replaced(kind, leftovers):
     assert leftovers() == []
 
 
-def ray_worker_pids():
-    """Return the processes that call themselves Ray workers of ours."""
-    listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [line.split()[0] for line in listing.splitlines() if "ray::Worker" in line]
+def ray_pids(executor):
+    """Return the processes of the actors that are idle."""
+    return {int(executor._ray.get(actor.versions.remote())["pid"]) for actor in executor._idle}
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])

@@ -1,5 +1,6 @@
 """What people see in a terminal: tables, progress with the time left; plain lines where there is no terminal."""
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -56,9 +57,11 @@ def plural(number: int, thing: str) -> str:
 
 def count(number: float) -> str:
     """Return a count of flops or params with three digits: 1.05 M, 398 M, 12.3 G."""
-    for divisor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= divisor:
-            return f"{number / divisor:.3g} {unit}"
+    rounded = float(f"{number:.3g}")
+    for divisor, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if divisor <= abs(rounded) < math.inf:
+            digits = f"{rounded / divisor:.3g}" if abs(rounded) < 1e15 else f"{rounded / divisor:.0f}"
+            return f"{digits} {unit}"
     return f"{number:.0f}"
 
 

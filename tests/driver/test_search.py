@@ -1,4 +1,4 @@
-"""Searches from end to end: the same table under every executor, and nothing lost however often the driver is killed."""
+"""Searches from end to end: one table under every executor, and nothing lost however often the driver is killed."""
 
 import json
 import os
@@ -10,11 +10,11 @@ import time
 
 import numpy as np
 import pytest
+from doubles import PLAIN_SPACE, TINY_FIDELITY, without_costs
 
 import anynas
 from anynas.driver.search import estimate, plan_search
 from anynas.errors import AnynasError
-from tests.doubles import PLAIN_SPACE, TINY_FIDELITY, without_costs
 
 COMMON = {"fidelity": TINY_FIDELITY, "flops": (0, float("inf"))}
 
@@ -171,7 +171,7 @@ def test_ctrl_c_leaves_a_clean_run_and_says_how_to_go_on(folder, leftovers):
     while records(folder) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to the driver and its workers
-    out, err = driver.communicate(timeout=60)
+    _, err = driver.communicate(timeout=60)
     assert driver.returncode == 130
     assert err == "anynas: interrupted; what is finished is safe in run; the same command goes on\n"
     assert not (folder / "run" / "driver.json").exists()

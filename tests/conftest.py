@@ -1,4 +1,4 @@
-"""What several parts share: subprocesses that import the anynas under test, executors, and a count of what they leave."""
+"""What several parts share: subprocesses that import the anynas under test, executors, a look at what they leave."""
 
 import os
 import time

@@ -63,7 +63,7 @@ def plain_space(
 
 
 def doubled_space() -> DesignSpace:
-    """Return a space of V blocks in which every network comes under four names: a V block ignores its ratio and groups."""
+    """Return a space in which every network comes under four names: a V block ignores its ratio and groups."""
     return dataclasses.replace(
         plain_space(stages=1, depths=[1, 2], widths=[4, 8]),
         name="doubled",
@@ -98,7 +98,7 @@ def result_of(trial: Trial) -> TrialResult:
 
 
 class FakeExecutor:
-    """Workers that take no time, and answer in an order drawn by `seed`; None: in the order in which they were asked."""
+    """Workers that take no time, and answer in an order drawn by `seed`; None: in the order of submission."""
 
     name = "fake"
 

@@ -330,10 +330,15 @@ def test_a_second_driver_is_refused_and_told_who_has_the_run(
 
 def test_a_driver_leaves_no_lease_behind_however_it_ends(tmp_path: Path) -> None:
     path = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt), recording(path, IDENTITY) as recorder:
-        recorder.add(entry(0), SPACE)
-        assert (path / "driver.json").exists()
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with recording(path, IDENTITY) as recorder:
+            recorder.add(entry(0), SPACE)
+            assert (path / "driver.json").exists()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert not (path / "driver.json").exists()
     assert len(write(path, [entry(1)]).entries()) == 2
 
@@ -465,7 +470,8 @@ def test_the_table_has_the_promised_columns_and_then_one_a_parameter(tmp_path: P
     table = write(tmp_path / "run", [entry(1), entry(0)]).table()
     promised = (
         "study space number key network_key state error flops params activations epochs images seconds "
-        "peak_memory_bytes seed device retries reason regime recipe architecture anynas_version torch_version git_commit"
+        "peak_memory_bytes seed device retries reason regime recipe architecture anynas_version torch_version "
+        "git_commit"
     )
     parameters = "depth_1 depth_2 width_1 width_2 bottleneck_ratio_1 bottleneck_ratio_2 group_width_1 group_width_2"
     assert list(table.columns) == [*promised.split(), *parameters.split()]

@@ -50,7 +50,7 @@ def here(monkeypatch, capsys):
 
 @pytest.fixture
 def refused(here):
-    """Return a function that gives the one line of a bad input, after checking exit code 2 and that nothing was written."""
+    """Return a function that gives a bad input's one line, after checking exit code 2 and that nothing was written."""
 
     def line(*arguments, cwd):
         before = sorted(cwd.rglob("*"))
@@ -193,7 +193,8 @@ def test_a_gpu_that_is_not_there_gets_one_line(tmp_path):
 def test_data_missing_offline_get_one_line_that_says_where_to_put_them(tmp_path):
     """Without the package's folder and with a proxy that nobody answers, the data are nowhere to be had."""
     code = (
-        "import sys; from pathlib import Path; import anynas.data.fashion_mnist as f; f.DEBIAN = Path('no-such-folder'); "
+        "import sys; from pathlib import Path; import anynas.data.fashion_mnist as f; "
+        "f.DEBIAN = Path('no-such-folder'); "
         "from anynas.cli import main; sys.exit(main(['search', '--space', 'AnyNetD', '--data', 'fashion-mnist']))"
     )
     offline = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "", "ANYNAS_CACHE": str(tmp_path / "cache")}

@@ -14,7 +14,7 @@ import pytest
 import anynas
 from anynas.driver.search import estimate, plan_search
 from anynas.errors import AnynasError
-from tests.doubles import PLAIN_SPACE, TINY_FIDELITY, without_costs
+from doubles import PLAIN_SPACE, TINY_FIDELITY, without_costs
 
 COMMON = {"fidelity": TINY_FIDELITY, "flops": (0, float("inf"))}
 

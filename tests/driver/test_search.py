@@ -10,11 +10,11 @@ import time
 
 import numpy as np
 import pytest
+from doubles import PLAIN_SPACE, TINY_FIDELITY, without_costs
 
 import anynas
 from anynas.driver.search import estimate, plan_search
 from anynas.errors import AnynasError
-from doubles import PLAIN_SPACE, TINY_FIDELITY, without_costs
 
 COMMON = {"fidelity": TINY_FIDELITY, "flops": (0, float("inf"))}
 

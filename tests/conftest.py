@@ -39,7 +39,7 @@ def leftovers(monkeypatch: pytest.MonkeyPatch) -> Leftovers:
                 continue
         return [line for line in found if "multiprocessing.resource_tracker" not in line]  # lives as long as we do
 
-    def wait(seconds: float = 15.0) -> list[str]:
+    def wait(seconds: float = 60.0) -> list[str]:
         end = time.monotonic() + seconds
         while alive() and time.monotonic() < end:
             time.sleep(0.05)

@@ -221,7 +221,9 @@ def _search(options: argparse.Namespace) -> int:
         return 0
     seconds_per_trial = expected.seconds_per_trial if expected else None
     try:
-        with Reporter(console, seconds_per_trial=seconds_per_trial, workers=plan.num_workers) as reporter:
+        with Reporter(
+            console, seconds_per_trial=seconds_per_trial, workers=plan.num_workers, minutes=plan.minutes
+        ) as reporter:
             run = run_plan(plan, progress=reporter, expected=expected)
     except KeyboardInterrupt:
         print(

@@ -68,10 +68,18 @@ def count(number: float) -> str:
 class Reporter:
     """Shows how a run goes: a bar with the time left in a terminal, a line a trial where piped."""
 
-    def __init__(self, console: Console, *, seconds_per_trial: float | None = None, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        seconds_per_trial: float | None = None,
+        workers: int | None = None,
+        minutes: float | None = None,
+    ) -> None:
         self._console = console
         self._seconds_per_trial = seconds_per_trial
         self._workers = workers or 1
+        self._end = None if minutes is None else time.monotonic() + 60 * minutes
         self._bar: Progress | None = None
         self._best: Entry | None = None
 
@@ -145,7 +153,7 @@ class Reporter:
 
     def _seconds_left(self) -> float | None:
         if self._total is None:
-            return None
+            return None if self._end is None else self._end - time.monotonic()
         remaining = self._total - self._done
         if self._new >= self._workers:
             return remaining * (time.monotonic() - self._since) / self._new

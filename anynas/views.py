@@ -31,6 +31,8 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
     ]
     if expected is None:
         lines.append("how long a trial takes there is known when the first has ended")
+    elif expected.trials == expected.num_final_trainings == 0:
+        lines.append("all of it is finished: nothing is trained again")
     else:
         lines.append(
             f"about {duration(expected.total_seconds)}: {plural(expected.trials, 'trial')}, then "

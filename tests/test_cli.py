@@ -271,7 +271,8 @@ def test_search_ends_with_the_winner_the_front_the_table_and_two_pictures(tmp_pa
     assert all(len(line) <= 100 for line in out.splitlines())
     again = run(*arguments, cwd=tmp_path)
     assert again[0] == 0
-    assert again[1].split("winner:")[1] == out.split("winner:")[1], "the same command again shows the same end"
+    assert "all of it is finished: nothing is trained again" in again[1]
+    assert again[1].split("\nwinner: ")[1] == out.split("\nwinner: ")[1], "the same command again shows the same end"
 
 
 def test_table_prints_and_writes_all_columns(tmp_path, here, refused):

@@ -70,12 +70,12 @@ class SearchPlan:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """About how long a search takes, from a few steps of a few of its networks on this machine."""
+    """About how long what is left of a search takes, from a few steps of a few of its networks on this machine."""
 
-    seconds_per_trial: float
+    seconds_per_trial: float  # 0 if nothing is left
     total_seconds: float
-    trials: int
-    num_final_trainings: int
+    trials: int  # left
+    num_final_trainings: int  # likewise
     workers: int
 
 
@@ -152,9 +152,19 @@ def plan_search(
 
 
 def estimate(plan: SearchPlan) -> Estimate | None:
-    """Return about how long the search takes, or None where another machine does the work."""
+    """Return about how long what the run's folder lacks takes, or None where another machine does the work."""
     if plan.num_workers is None or plan.address:
         return None
+    finished = Run(plan.path.absolute()).entries() if (plan.path / "run.json").exists() else []
+    num_searched = sum(entry.role == "search" for entry in finished)
+    left = None if plan.trials is None else max(plan.trials - num_searched, 0)
+    num_final = plan.num_final_trainings
+    if left == 0:
+        num_final = max(num_final - (len(finished) - num_searched), 0)
+    if left == num_final == 0:
+        return Estimate(
+            seconds_per_trial=0.0, total_seconds=0.0, trials=0, num_final_trainings=0, workers=plan.num_workers
+        )
     worker = Worker(plan.workplace, plan.data)
     setting = plan.setting
     draws = itertools.islice(setting.space.draws(seed=setting.seed, bounds=plan.bounds), PROBES)
@@ -166,18 +176,17 @@ def estimate(plan: SearchPlan) -> Estimate | None:
         for draw in draws
     ]
     per_trial = float(np.mean(seconds))
-    final = plan.num_final_trainings * per_trial / plan.num_workers
-    trials = plan.trials
     if plan.minutes is not None:
-        in_time = max(int((plan.minutes * 60 - final) * plan.num_workers / per_trial), 1)
-        trials = min(trials or in_time, in_time)
-    assert trials is not None
-    rounds = math.ceil(trials / plan.num_workers) + math.ceil(FINALISTS * REPLICATES / plan.num_workers) + 1
+        in_time = max(int(plan.minutes * 60 * plan.num_workers / per_trial) - num_final, 1)
+        left = in_time if left is None else min(left, in_time)
+    assert left is not None
+    rounds = math.ceil(left / plan.num_workers)
+    rounds += math.ceil((num_final - 1) / plan.num_workers) + 1 if num_final else 0  # the test comes on its own
     return Estimate(
         seconds_per_trial=per_trial,
         total_seconds=rounds * per_trial,
-        trials=trials,
-        num_final_trainings=plan.num_final_trainings,
+        trials=left,
+        num_final_trainings=num_final,
         workers=plan.num_workers,
     )
 

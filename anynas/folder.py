@@ -4,7 +4,9 @@ import contextlib
 import datetime
 import json
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,25 @@ def one_driver(path: Path, *, takeover: bool) -> Iterator[None]:
         stack.callback((path / "driver.json").unlink, missing_ok=True)  # ours from here on, not another host's
         write_json(path / "driver.json", {"host": socket.gethostname(), "pid": os.getpid(), "started": now()})
         yield
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the end: a write that they cut short would leave a lock behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in kept:
+        signal.signal(number, lambda came, frame: arrived.append(came))
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    for number in arrived:
+        signal.raise_signal(number)
 
 
 def _check_lease(path: Path, takeover: bool) -> None:

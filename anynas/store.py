@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.errors import RunError
-from anynas.folder import now, one_driver, read_json, write_json
+from anynas.folder import now, one_driver, read_json, uninterrupted, write_json
 from anynas.journal import mend, open_study, read_trials
 from anynas.trials import CurvePoint, TrialResult
 
@@ -201,7 +201,8 @@ class Recorder:
             distributions={column: _distribution(p.values) for p in space.parameters for column in p.columns},
             user_attrs=_attributes(entry),
         )
-        self._study.add_trial(trial)
+        with uninterrupted():
+            self._study.add_trial(trial)
 
 
 @contextlib.contextmanager

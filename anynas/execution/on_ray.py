@@ -1,8 +1,12 @@
 """Trials on Ray actors: one machine, or a cluster; the one module that imports ray."""
 
+import contextlib
 import logging
 import os
+import signal
+import threading
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from anynas.errors import ExecutorError
@@ -103,7 +107,8 @@ def _connect(address: str | None, workers: int | None, workplace: Workplace) -> 
     try:
         import ray
 
-        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+        with _own_signal_handlers():
+            ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as error:
         if address is None:
             raise RayUnavailableError(f"Ray did not start ({type(error).__name__}: {_first_line(error)})") from None
@@ -111,6 +116,18 @@ def _connect(address: str | None, workers: int | None, workplace: Workplace) -> 
             f"address must be that of a Ray cluster that can be reached; got {address} ({_first_line(error)})"
         ) from None
     return ray
+
+
+@contextlib.contextmanager
+def _own_signal_handlers() -> Iterator[None]:
+    """Put the handlers back that Ray replaces: its own end the process with a dump of the stack."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in kept.items():
+                signal.signal(number, handler)
 
 
 def _first_line(error: object) -> str:

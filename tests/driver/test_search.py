@@ -158,9 +158,11 @@ def test_a_driver_killed_at_ten_moments_loses_nothing_and_does_nothing_twice(fol
     assert run.result() == reference.result()
 
 
-def test_ctrl_c_leaves_a_clean_run_and_says_how_to_go_on(folder, leftovers):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda sent: sent.name)
+@pytest.mark.parametrize("executor", ["process", pytest.param("ray", marks=pytest.mark.ray)])
+def test_ctrl_c_leaves_a_clean_run_and_says_how_to_go_on(folder, leftovers, executor, sent):
     driver = subprocess.Popen(
-        command(folder, trials=200, executor="process"),
+        command(folder, trials=200, executor=executor),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -170,10 +172,13 @@ def test_ctrl_c_leaves_a_clean_run_and_says_how_to_go_on(folder, leftovers):
     deadline = time.monotonic() + 120
     while records(folder) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to the driver and its workers
+    if sent == signal.SIGINT:
+        os.killpg(driver.pid, sent)  # as a terminal does: to the driver and its workers
+    else:
+        driver.send_signal(sent)
     _, err = driver.communicate(timeout=60)
-    assert driver.returncode == 130
     assert err == "anynas: interrupted; what is finished is safe in run; the same command goes on\n"
+    assert driver.returncode == 130
     assert not (folder / "run" / "driver.json").exists()
     assert leftovers() == []
     numbers = [entry.number for entry in anynas.load_run(folder / "run").entries("search")]

@@ -108,6 +108,7 @@ class Reporter:
                 TextColumn("{task.fields[state]}"),
                 console=self._console,
                 transient=True,
+                refresh_per_second=1,  # more would take the workers' time
             )
             self._task = self._bar.add_task("", total=total, completed=self._done, state=self._state())
             self._bar.start()

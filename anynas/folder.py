@@ -57,8 +57,8 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-    for number in arrived:
-        signal.raise_signal(number)
+    for came in arrived:
+        signal.raise_signal(came)
 
 
 def _check_lease(path: Path, takeover: bool) -> None:

@@ -18,6 +18,7 @@ from anynas.training.worker import Worker, Workplace
 from anynas.trials import Trial
 
 CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy torch's and CUDA's threads in mid-air
+STARTED = "started"  # a process's first word
 PATIENCE_SECONDS = 5.0  # for a process that was told to end
 
 
@@ -47,18 +48,21 @@ class ProcessExecutor:
                 trial = slot.trial
                 assert trial is not None
                 try:
-                    outcome: Outcome = slot.connection.recv()
+                    answer = slot.connection.recv()
                 except (EOFError, OSError):
-                    outcome = WorkerLost(slot.obituary())
-                    if not slot.has_answered:
+                    answer = WorkerLost(slot.obituary())
+                    if not slot.has_started:
                         raise ExecutorError(
-                            f"worker processes must start; one ended at once ({outcome.reason}); "
+                            f"worker processes must start; one ended at once ({answer.reason}); "
                             "try --executor inline to see why"
                         ) from None
                     index = self._slots.index(slot)
-                    self._slots[index] = _Slot(self._workplace, index, has_answered=True)
-                slot.trial, slot.has_answered = None, True
-                return trial, outcome
+                    self._slots[index] = _Slot(self._workplace, index, has_started=True)
+                if answer == STARTED:
+                    slot.has_started = True
+                    continue
+                slot.trial = None
+                return trial, answer
 
     def close(self) -> None:
         """End the processes at once; a trial under way is lost."""
@@ -72,13 +76,13 @@ class ProcessExecutor:
 class _Slot:
     """A process, the driver's end of its pipe, and the trial that it has."""
 
-    def __init__(self, workplace: Workplace, index: int, *, has_answered: bool = False) -> None:
+    def __init__(self, workplace: Workplace, index: int, *, has_started: bool = False) -> None:
         self.connection, theirs = CONTEXT.Pipe()
         self.process: BaseProcess = CONTEXT.Process(target=_serve, args=(theirs, workplace, index), daemon=True)
         self.process.start()
         theirs.close()
         self.trial: Trial | None = None
-        self.has_answered = has_answered  # it, or one before it, has finished a trial: the set-up works
+        self.has_started = has_started  # it, or one before it, has said so: the set-up works
 
     def obituary(self) -> str:
         """Return how the process ended."""
@@ -97,6 +101,7 @@ def _serve(connection: Connection, workplace: Workplace, index: int) -> None:
         _take_gpu(index)
     worker = Worker(workplace)
     with contextlib.suppress(EOFError, OSError):
+        connection.send(STARTED)
         while True:
             connection.send(worker.run(connection.recv()))
 

@@ -236,9 +236,10 @@ def test_tpe_proposals_depend_on_errors_seed_and_number() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_resumed_tpe_proposes_what_the_uninterrupted_one_does_where_none_missed(workers: int) -> None:
+@pytest.mark.parametrize("bounds", [FREE, Bounds(flops=(1, 1e12))], ids=["no bounds", "bounds that all meet"])
+def test_a_resumed_tpe_proposes_what_the_uninterrupted_one_does_where_none_missed(bounds: Bounds, workers: int) -> None:
     space = plain_space(stages=4, depths=[1, 2, 3], widths=range(4, 129, 4))  # so large that none comes twice
-    uninterrupted = make_sampler("tpe", space, seed=2, bounds=FREE)
+    uninterrupted = make_sampler("tpe", space, seed=2, bounds=bounds)
     history: list[Known] = []
     for first in range(0, 24, workers):
         batch = [(number, uninterrupted.ask(number)) for number in range(first, first + workers)]
@@ -246,7 +247,7 @@ def test_a_resumed_tpe_proposes_what_the_uninterrupted_one_does_where_none_misse
             error = None if number in (3, 14) else far_from_the_middle(proposal.architecture)
             history.append(Known(number, proposal, error))
             uninterrupted.tell(history[-1])
-    resumed = told(space, sorted(history, key=lambda known: known.number), seed=2)
+    resumed = told(space, sorted(history, key=lambda known: known.number), seed=2, bounds=bounds)
     going_on = search_alone(uninterrupted, far_from_the_middle, range(24, 34))
     assert search_alone(resumed, far_from_the_middle, range(24, 34)) == going_on
     assert len(set(keys(history + going_on))) == 34

@@ -103,6 +103,31 @@ def test_a_worker_killed_in_mid_trial_is_lost_and_replaced(kind, leftovers):
     assert leftovers() == []
 
 
+def test_a_process_killed_in_its_first_trial_is_lost_and_replaced():
+    """As the kernel does when memory runs out: the first network may be the one that is too large."""
+    with started("process", workers=1) as executor:
+        executor.submit(trial(0, **LONG))
+        (slot,) = executor._slots
+        assert slot.connection.poll(60)  # it has started
+        time.sleep(0.3)
+        slot.process.kill()
+        lost, outcome = executor.next_outcome()
+        assert (lost.number, outcome) == (0, WorkerLost("worker killed by signal 9"))
+        executor.submit(trial(1))
+        assert executor.next_outcome()[1].state == "complete"
+
+
+def test_a_process_killed_between_two_trials_is_lost_and_replaced():
+    with started("process", workers=1) as executor:
+        first = drain(executor, [trial(0)])[0]
+        executor._slots[0].process.kill()
+        executor._slots[0].process.join()
+        assert drain(executor, [trial(0)]) == {0: WorkerLost("worker killed by signal 9")}
+        again = drain(executor, [trial(0)])[0]
+        assert (again.error, again.curve) == (first.error, first.curve)
+        assert again.provenance["pid"] != first.provenance["pid"]
+
+
 def ray_pids(executor):
     """Return the processes of the actors that are idle."""
     return {int(executor._ray.get(actor.versions.remote())["pid"]) for actor in executor._idle}

@@ -290,7 +290,7 @@ def damages(content: bytes) -> dict[str, bytes]:
         "another content": gzip.compress(gzip.decompress(content)[:-1] + other),
         "torn": content[:-20],
         "no gzip": b"<html>moved</html>",
-        "scrambled": content[:40] + bytes(20) + content[60:],
+        "scrambled": content[:10] + b"\xff" * 10 + content[20:],
         "empty": b"",
     }
 

@@ -273,7 +273,7 @@ def _identity(setting: Setting, bounds: Bounds, sampler: str, data: str) -> dict
         "fidelity": dataclasses.asdict(setting.fidelity),
         "seed": setting.seed,
         "sampler": sampler,
-        "bounds": str(bounds),
+        "bounds": {name: given and [str(end) for end in given] for name, given in dataclasses.asdict(bounds).items()},
         "objectives": ["error"],
     }
 

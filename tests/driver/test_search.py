@@ -212,6 +212,8 @@ def test_the_default_folder_follows_from_the_question_alone():
     assert first.path == second.path
     assert first.path != plan_search("AnyNetD", seed=1).path
     assert json.loads(json.dumps(first.identity)) == first.identity
+    exact = [plan_search("AnyNetD", flops=(8e5, high)).path for high in (1_234_567, 1_234_568)]
+    assert exact[0] != exact[1], "bounds count to the last digit"
 
 
 def test_a_search_without_one_complete_trial_says_why(plain, tmp_path, monkeypatch):

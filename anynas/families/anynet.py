@@ -5,11 +5,11 @@ that bottleneck ratios and group widths divide them (appendix D there; `compatib
 """
 
 import dataclasses
-import numbers
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
-from anynas.errors import ArchitectureError, did_you_mean
+from anynas.errors import ArchitectureError
+from anynas.families import checks
 from anynas.layers import (
     Activation,
     Conv,
@@ -47,6 +47,8 @@ class AnyNet:
     """
 
     family: ClassVar[str] = "anynet"
+    regime_fields: ClassVar[tuple[str, ...]] = ("strides", "stem_width", "stem_stride", "stem_kernel", "stem_pool")
+    block_fields: ClassVar[tuple[str, ...]] = ()
 
     depths: tuple[int, ...]  # blocks in each stage
     widths: tuple[int, ...]  # output channels of each stage
@@ -63,24 +65,16 @@ class AnyNet:
 
     def __post_init__(self) -> None:
         for name in ("depths", "widths", "bottleneck_ratios", "group_widths", "strides"):
-            object.__setattr__(self, name, _positive_integers(name, getattr(self, name)))
-            if len(getattr(self, name)) != len(self.depths):
-                raise ArchitectureError(
-                    f"anynet: {name} must have one value a stage, as depths has ({len(self.depths)}); "
-                    f"got {len(getattr(self, name))}"
-                )
+            values = checks.positive_integers(self.family, name, getattr(self, name))
+            object.__setattr__(self, name, values)
+            checks.length(self.family, name, values, self.depths)
         for name in ("stem_width", "stem_stride", "stem_kernel"):
-            object.__setattr__(self, name, _positive_integer(name, getattr(self, name)))
+            object.__setattr__(self, name, checks.positive_integer(self.family, name, getattr(self, name)))
         for name in ("stem_pool", "conv_bias"):
-            if not isinstance(getattr(self, name), bool):
-                raise ArchitectureError(f"anynet: {name} must be true or false; got {getattr(self, name)!r}")
-        if self.block not in get_args(Block):
-            raise ArchitectureError(
-                f'anynet: unknown block "{self.block}"{did_you_mean(str(self.block), get_args(Block))}'
-            )
-        if self.stem_kernel % 2 == 0:
-            raise ArchitectureError(f"anynet: stem_kernel must be odd; got {self.stem_kernel}")
-        object.__setattr__(self, "se_ratio", _number("se_ratio", self.se_ratio))
+            checks.flag(self.family, name, getattr(self, name))
+        checks.word(self.family, "block", self.block, get_args(Block))
+        checks.odd_integer(self.family, "stem_kernel", self.stem_kernel)
+        object.__setattr__(self, "se_ratio", checks.number(self.family, "se_ratio", self.se_ratio))
         if (self.block == "Y") != (self.se_ratio > 0) or not 0 <= self.se_ratio <= 1:
             raise ArchitectureError(
                 "anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; "
@@ -145,8 +139,8 @@ def anynet_parameters(
     Strides are 2 for each stage; ratios and group widths 1, where the block has none. Block Y is block X with
     squeeze-and-excitation: Y without a ratio gets 0.25, X with a ratio is Y.
     """
-    depths = _positive_integers("depths", depths)
-    se_ratio = _number("se_ratio", se_ratio)
+    depths = checks.positive_integers(AnyNet.family, "depths", depths)
+    se_ratio = checks.number(AnyNet.family, "se_ratio", se_ratio)
     needed = {
         "bottleneck_ratios": (bottleneck_ratios, ("X", "Y", "R")),
         "group_widths": (group_widths, ("X", "Y")),
@@ -161,16 +155,26 @@ def anynet_parameters(
     ones = (1,) * len(depths)
     return AnyNet(
         depths=depths,
-        widths=_positive_integers("widths", widths),
+        widths=checks.positive_integers(AnyNet.family, "widths", widths),
         bottleneck_ratios=ones
         if bottleneck_ratios is None
-        else _positive_integers("bottleneck_ratios", bottleneck_ratios),
-        group_widths=ones if group_widths is None else _positive_integers("group_widths", group_widths),
-        strides=(2,) * len(depths) if strides is None else _positive_integers("strides", strides),
+        else checks.positive_integers(AnyNet.family, "bottleneck_ratios", bottleneck_ratios),
+        group_widths=ones
+        if group_widths is None
+        else checks.positive_integers(AnyNet.family, "group_widths", group_widths),
+        strides=(2,) * len(depths) if strides is None else checks.positive_integers(AnyNet.family, "strides", strides),
         block=block,
         se_ratio=se_ratio,
         **rest,
     )
+
+
+def published() -> dict[str, AnyNet]:
+    """Return the lecture's RegNet: two stages, biases in the convolutions."""
+    regnetx32 = anynet_parameters(
+        depths=(4, 6), widths=(32, 80), bottleneck_ratios=(1, 1), group_widths=(16, 16), conv_bias=True
+    )
+    return {"regnetx32": regnetx32}
 
 
 def compatible(
@@ -211,28 +215,3 @@ def _squeeze_excitation(width: int, inner_width: int) -> Scale:
     squeeze = Conv(inner_width, 1, bias=True)
     excite = Conv(width, 1, bias=True)
     return Scale(Sequence((GlobalPool(), squeeze, Activation(), excite, Activation("sigmoid"))))
-
-
-def _positive_integers(name: str, values: Iterable[Any]) -> tuple[int, ...]:
-    try:
-        values = tuple(values)
-    except TypeError:
-        raise ArchitectureError(f"anynet: {name} must be a list with one value a stage; got {values!r}") from None
-    if not values:
-        raise ArchitectureError(f"anynet: {name} must have a value for at least one stage; got none")
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-            raise ArchitectureError(f"anynet: {name} must be whole numbers of at least 1; got {value!r}")
-    return tuple(int(value) for value in values)
-
-
-def _positive_integer(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ArchitectureError(f"anynet: {name} must be a whole number of at least 1; got {value!r}")
-    return int(value)
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ArchitectureError(f"anynet: {name} must be a number; got {value!r}")
-    return float(value)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from anynas.errors import ArchitectureError, did_you_mean
-from anynas.families import FAMILIES
-from anynas.families.anynet import AnyNet, Block, anynet_parameters
+from anynas.families import FAMILIES, Family, alexnet, densenet, googlenet, lenet, nin, resnet, vgg
+from anynas.families import anynet as anynet_family
+from anynas.families.anynet import Block, anynet_parameters
 from anynas.families.regnet import published_regnets, regnet_parameters
 from anynas.layers import Sequence, canonical
 
@@ -21,7 +22,7 @@ SCHEMA = 1
 class Architecture:
     """A family's parameters, nominal: what was drawn. Two architectures are equal if their parameters are."""
 
-    parameters: AnyNet
+    parameters: Family
 
     @property
     def family(self) -> str:
@@ -72,13 +73,12 @@ class Architecture:
         fields = {field.name: field for field in dataclasses.fields(FAMILIES[family])}
         for name in given:
             if name not in fields:
-                raise ArchitectureError(f'{family}: unknown field "{name}"{did_you_mean(name, fields)}')
+                raise ArchitectureError(f'{family}: unknown field "{name}"{did_you_mean(str(name), fields)}')
         for name, field in fields.items():
             if field.default is dataclasses.MISSING and name not in given:
                 raise ArchitectureError(f'{family}: field "{name}" is missing')
-        listed = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-        build: Callable[..., AnyNet] = FAMILIES[family]  # checks its values itself
-        return cls(build(**listed))
+        build: Callable[..., Family] = FAMILIES[family]  # checks its values itself, and makes lists tuples
+        return cls(build(**given))
 
 
 def anynet(
@@ -153,8 +153,8 @@ regnet.__doc__ = regnet_parameters.__doc__
 
 
 def named_architectures() -> list[str]:
-    """Return the names that `load_architecture` knows."""
-    return list(published_regnets())
+    """Return the names that `load_architecture` knows: the lecture's networks, some of the papers', the RegNets."""
+    return [*_published(), *published_regnets()]
 
 
 def load_architecture(name_or_path: str | Path) -> Architecture:
@@ -164,9 +164,11 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
         ArchitectureError: No such name, or the file is missing or holds no architecture.
     """
     text = str(name_or_path)
-    published = published_regnets()
+    published, regnets = _published(), published_regnets()
     if text.lower() in published:
-        return regnet(**published[text.lower()])
+        return Architecture(published[text.lower()])
+    if text.lower() in regnets:
+        return regnet(**regnets[text.lower()])
     path = Path(name_or_path)
     if path.suffix == ".json":
         try:
@@ -177,7 +179,12 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
             return Architecture.from_dict(data)
         except ArchitectureError as error:
             raise ArchitectureError(f"{path}: {error}") from None
-    raise ArchitectureError(f'unknown architecture "{text}"{did_you_mean(text, published)}')
+    raise ArchitectureError(f'unknown architecture "{text}"{did_you_mean(text, named_architectures())}')
+
+
+def _published() -> dict[str, Family]:
+    homes = (lenet, alexnet, vgg, nin, googlenet, resnet, densenet, anynet_family)
+    return {name: parameters for home in homes for name, parameters in home.published().items()}
 
 
 def _reason(error: Exception) -> str:

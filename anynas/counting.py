@@ -9,7 +9,7 @@ global pooling counts nothing.
 import dataclasses
 import numbers
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from anynas.architecture import Architecture
 from anynas.errors import ArchitectureError
@@ -71,7 +71,9 @@ def complexity(architecture: Architecture, *, input_shape: Shape, num_classes: i
 
 
 def layer_summary(architecture: Architecture, *, input_shape: Shape, num_classes: int) -> "pd.DataFrame":
-    """Return the network's top level as a table: layer, output_shape, params, flops; one row a layer or named part.
+    """Return the network's top level as a table: layer, output_shape, params, flops; one row a layer or part.
+
+    A part is called by its name, and a layer or part without one by its class of torch.
 
     Args:
         architecture: Which network.
@@ -85,10 +87,9 @@ def layer_summary(architecture: Architecture, *, input_shape: Shape, num_classes
 
     shape = image_shape(input_shape)
     rows = []
-    for layer in architecture.layers(num_classes).layers:
-        shape, cost = measure(layer, shape)
-        name = (layer.name if isinstance(layer, Sequence) else "") or type(layer).__name__
-        rows.append({"layer": name, "output_shape": shape, "params": cost.params, "flops": cost.flops})
+    for number, layer in enumerate(architecture.layers(num_classes).layers, start=1):
+        shape, cost = _measure(layer, shape, _Place().at(number, layer))
+        rows.append({"layer": _printed(layer), "output_shape": shape, "params": cost.params, "flops": cost.flops})
     return pd.DataFrame(rows, columns=["layer", "output_shape", "params", "flops"])
 
 
@@ -100,48 +101,82 @@ def image_shape(input_shape: Shape) -> Shape:
     return tuple(int(size) for size in sizes)
 
 
-def measure(layer: Layer, shape: Shape, where: str = "") -> tuple[Shape, Complexity]:
+def measure(layer: Layer, shape: Shape) -> tuple[Shape, Complexity]:
     """Return the shape that a layer puts out for one input of `shape`, and what it costs.
 
     Args:
         layer: A tree.
         shape: What reaches it, without the batch.
-        where: Names of the parts around it, for errors.
 
     Raises:
-        ArchitectureError: The layer does not fit the shape.
+        ArchitectureError: The layer does not fit the shape; the error names its place in the tree.
     """
+    return _measure(layer, shape, _Place())
+
+
+class _Place(NamedTuple):
+    """Where a layer stands in its tree, for errors: what they begin with is its text."""
+
+    names: str = ""  # of the named parts around it, joined by dots
+    numbers: tuple[int, ...] = ()  # where no part has a name: its position, from 1, in each sequence around it
+    layer: Layer | None = None  # what stands at that position; None: the whole network
+
+    def inside(self, name: str) -> "_Place":
+        return self._replace(names=f"{self.names}.{name}" if self.names else name) if name else self
+
+    def at(self, number: int, layer: Layer) -> "_Place":
+        return self if self.names else _Place(numbers=(*self.numbers, number), layer=layer)
+
+    def __str__(self) -> str:
+        if self.names or self.layer is None:
+            return self.names or "network"
+        return f"layer {'.'.join(map(str, self.numbers))} ({_printed(self.layer)})"
+
+
+def _printed(layer: Layer) -> str:
+    """Return a part's name, or the class of torch that does a layer's work."""
+    match layer:
+        case Sequence(name=name):
+            return name or "Sequential"
+        case Activation(kind=kind):
+            return {"relu": "ReLU", "sigmoid": "Sigmoid"}[kind]
+        case Pool(kind=kind):
+            return {"max": "MaxPool2d", "average": "AvgPool2d"}[kind]
+    return {Conv: "Conv2d", Norm: "BatchNorm2d", GlobalPool: "AdaptiveAvgPool2d"}.get(type(layer), type(layer).__name__)
+
+
+def _measure(layer: Layer, shape: Shape, place: _Place) -> tuple[Shape, Complexity]:
     match layer:
         case Sequence(layers=layers, name=name):
-            where = f"{where}.{name}" if where and name else where or name
+            place = place.inside(name)
             total = Complexity()
-            for child in layers:
-                shape, cost = measure(child, shape, where)
+            for number, child in enumerate(layers, start=1):
+                shape, cost = _measure(child, shape, place.at(number, child))
                 total += cost
             return shape, total
         case Residual(body=body, shortcut=shortcut):
-            out, cost = measure(body, shape, where)
-            kept, shortcut_cost = measure(shortcut, shape, where)
-            _require(out == kept, where, f"a residual's branches must agree; got {_text(out)} and {_text(kept)}")
+            out, cost = _measure(body, shape, place)
+            kept, shortcut_cost = _measure(shortcut, shape, place)
+            _require(out == kept, place, f"a residual's branches must agree; got {_text(out)} and {_text(kept)}")
             return out, cost + shortcut_cost
         case Concat(branches=branches):
-            outs, costs = zip(*(measure(branch, shape, where) for branch in branches), strict=True)
+            outs, costs = zip(*(_measure(branch, shape, place) for branch in branches), strict=True)
             came = " and ".join(map(_text, outs))
             _require(
                 len({out[1:] for out in outs}) == 1,
-                where,
+                place,
                 f"branches must agree but for channels; got {came}",
             )
             return (sum(out[0] for out in outs), *outs[0][1:]), sum(costs, Complexity())
         case Scale(gate=gate):
-            gated, cost = measure(gate, shape, where)
+            gated, cost = _measure(gate, shape, place)
             wanted = (shape[0], 1, 1)
-            _require(gated == wanted, where, f"a gate must put out {_text(wanted)}; got {_text(gated)}")
+            _require(gated == wanted, place, f"a gate must put out {_text(wanted)}; got {_text(gated)}")
             return shape, cost
-    return _measure_leaf(layer, shape, where)
+    return _measure_leaf(layer, shape, place)
 
 
-def _measure_leaf(layer: Layer, shape: Shape, where: str) -> tuple[Shape, Complexity]:
+def _measure_leaf(layer: Layer, shape: Shape, place: _Place) -> tuple[Shape, Complexity]:
     match layer:
         case Activation() | Dropout():
             return shape, Complexity()
@@ -151,11 +186,11 @@ def _measure_leaf(layer: Layer, shape: Shape, where: str) -> tuple[Shape, Comple
                 size *= length
             return (size,), Complexity()
         case Linear(width=width, bias=bias):
-            _require(len(shape) == 1, where, f"a linear layer takes flat input; got {_text(shape)}")
+            _require(len(shape) == 1, place, f"a linear layer takes flat input; got {_text(shape)}")
             terms = shape[0] * width + bias * width
             return (width,), Complexity(flops=terms, params=terms, activations=width)
         case _:
-            _require(len(shape) == 3, where, f"{type(layer).__name__} takes an image (C, H, W); got {_text(shape)}")
+            _require(len(shape) == 3, place, f"{type(layer).__name__} takes an image (C, H, W); got {_text(shape)}")
     channels, height, width = shape
     match layer:
         case Norm():
@@ -163,15 +198,15 @@ def _measure_leaf(layer: Layer, shape: Shape, where: str) -> tuple[Shape, Comple
         case GlobalPool():
             return (channels, 1, 1), Complexity()
         case Pool():
-            out = (channels, *_window(layer, height, width, where))
+            out = (channels, *_window(layer, height, width, place))
             return out, Complexity(activations=out[0] * out[1] * out[2])
         case Conv():
             _require(
                 channels % layer.groups == 0 and layer.width % layer.groups == 0,
-                where,
+                place,
                 f"{layer.groups} groups must divide the channels; got {channels} in, {layer.width} out",
             )
-            positions = _window(layer, height, width, where)
+            positions = _window(layer, height, width, place)
             return (layer.width, *positions), _count_conv(
                 channels,
                 layer.width,
@@ -183,12 +218,12 @@ def _measure_leaf(layer: Layer, shape: Shape, where: str) -> tuple[Shape, Comple
     raise TypeError(f"no layer: {layer!r}")
 
 
-def _window(layer: Conv | Pool, height: int, width: int, where: str) -> tuple[int, int]:
+def _window(layer: Conv | Pool, height: int, width: int, place: _Place) -> tuple[int, int]:
     out_height, out_width = (_out_size(size, layer.kernel, layer.stride, layer.padding) for size in (height, width))
     kind = "convolution" if isinstance(layer, Conv) else f"{layer.kind}-pooling"
     _require(
         out_height >= 1 and out_width >= 1,
-        where,
+        place,
         f"its {layer.kernel}x{layer.kernel} {kind} (stride {layer.stride}, padding {layer.padding}) needs a larger "
         "input; "
         f"{height}x{width} reached it; use larger images or fewer strides",
@@ -196,9 +231,9 @@ def _window(layer: Conv | Pool, height: int, width: int, where: str) -> tuple[in
     return out_height, out_width
 
 
-def _require(condition: bool, where: str, message: str) -> None:
+def _require(condition: bool, place: _Place, message: str) -> None:
     if not condition:
-        raise ArchitectureError(f"{where or 'network'}: {message}")
+        raise ArchitectureError(f"{place}: {message}")
 
 
 def _text(shape: Shape) -> str:
@@ -257,17 +292,17 @@ def count_anynets(
 
     channels, height, width = image_shape(input_shape)
     stem = Conv(stem_width, stem_kernel, stem_stride, padding=stem_kernel // 2)
-    height, width = _window(stem, height, width, "stem")
+    height, width = _window(stem, height, width, _Place("stem"))
     total = _count_conv(channels, stem_width, stem_kernel, height * width, bias=conv_bias) + _count_norm(stem_width)
     if stem_pool:
-        height, width = _window(Pool("max", kernel=3, stride=2, padding=1), height, width, "stem")
+        height, width = _window(Pool("max", kernel=3, stride=2, padding=1), height, width, _Place("stem"))
         total += Complexity(activations=stem_width * height * width)
     effective = compatible(widths, bottleneck_ratios, group_widths, block=block)
     in_width: NDArray[np.int64] = np.full(len(depths), stem_width, dtype=np.int64)
     for stage, stride in enumerate(strides):
         stage_width, inner_width, groups = (column[:, stage] for column in effective)
         before = height * width
-        height, width = _window(Conv(1, 3, stride, padding=1), height, width, f"stage{stage + 1}")
+        height, width = _window(Conv(1, 3, stride, padding=1), height, width, _Place(f"stage{stage + 1}"))
         shared: dict[str, Any] = {"block": block, "se_ratio": se_ratio, "bias": conv_bias, "positions": height * width}
         first = _count_block(in_width, stage_width, inner_width, groups, positions_before=before, **shared)
         other = _count_block(stage_width, stage_width, inner_width, groups, positions_before=height * width, **shared)

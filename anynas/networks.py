@@ -106,6 +106,8 @@ def _module(layer: Layer, shape: Shape) -> nn.Module:
             modules: OrderedDict[str, nn.Module] = OrderedDict()
             for position, child in enumerate(layers):
                 name = (child.name if isinstance(child, Sequence) else "") or str(position)
+                while name in modules:  # two parts may bear one name
+                    name = f"{name}_{position}"
                 fresh = position > 0 and isinstance(layers[position - 1], _FRESH)
                 modules[name] = (
                     _activation(child, inplace=fresh) if isinstance(child, Activation) else _module(child, shape)

@@ -375,10 +375,10 @@ def test_the_summarys_rows_are_the_built_networks_parts(block: Block) -> None:
         assert list(zip(summary.layer, summary.output_shape, summary.params, strict=True)) == rows
 
 
-def test_a_layer_without_a_name_is_summarised_by_its_kind() -> None:
+def test_a_layer_without_a_name_is_summarised_by_its_class_of_torch() -> None:
     described = Architecture(Described(Sequence((Conv(4, 3), Flatten()))))  # type: ignore[arg-type]
     summary = layer_summary(described, input_shape=(1, 5, 5), num_classes=10)
-    assert summary.layer.tolist() == ["Conv", "Flatten", "Linear"]
+    assert summary.layer.tolist() == ["Conv2d", "Flatten", "Linear"]
 
 
 # What does not fit

@@ -10,7 +10,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from oracles import hooked_complexity
+from torch import nn
 
 from anynas.architecture import Architecture, anynet, load_architecture
 from anynas.counting import Complexity, complexity, count_anynets, layer_summary, measure
@@ -176,39 +177,6 @@ def _random_set(rng: random.Random, block: Block, num_draws: int) -> Draws:
     )
 
 
-def hooked_complexity(network: nn.Module, input_shape: Shape) -> Complexity:
-    """Count what runs when one image passes: from the modules' attributes and the tensors' shapes alone."""
-    flops: list[int] = []
-    activations: list[int] = []
-    called: list[nn.Module] = []
-
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        called.append(module)
-        match module:
-            case nn.Conv2d():
-                taps = module.kernel_size[0] * module.kernel_size[1] * (inputs[0].shape[1] // module.groups)
-                flops.append(output.numel() * (taps + (module.bias is not None)))
-                activations.append(output.numel())
-            case nn.MaxPool2d():
-                activations.append(output.numel())
-            case nn.Linear():
-                flops.append(output.numel() * (inputs[0].numel() + (module.bias is not None)))
-                activations.append(output.numel())
-            case nn.BatchNorm2d() | nn.ReLU() | nn.Sigmoid() | nn.AdaptiveAvgPool2d() | nn.Flatten() | nn.Identity():
-                pass
-            case _:
-                raise AssertionError(f"no convention for {module}")
-
-    leaves = [module for module in network.modules() if not list(module.children())]
-    hooks = [leaf.register_forward_hook(count) for leaf in leaves]
-    network(torch.empty(1, *input_shape, device="meta"))
-    for hook in hooks:
-        hook.remove()
-    assert sorted(map(id, called)) == sorted(map(id, leaves))  # each runs once: nothing counted twice or left out
-    params = sum(parameter.numel() for parameter in network.parameters())
-    return Complexity(flops=sum(flops), params=params, activations=sum(activations))
-
-
 @pytest.mark.parametrize("block", get_args(Block))
 def test_complexity_equals_the_built_network(block: Block) -> None:
     for draws in random_draws(block, num_sets=12, num_draws=5):  # 300 networks over the five blocks
@@ -356,8 +324,7 @@ def test_the_summary_has_a_row_a_part_with_the_shape_that_it_puts_out() -> None:
 
 
 def test_the_summary_of_the_lectures_regnet_has_the_lectures_shapes() -> None:
-    regnetx32 = anynet(depths=[4, 6], widths=[32, 80], bottleneck_ratios=[1, 1], group_widths=[16, 16], conv_bias=True)
-    summary = layer_summary(regnetx32, input_shape=(1, 96, 96), num_classes=10)
+    summary = layer_summary(load_architecture("regnetx32"), input_shape=(1, 96, 96), num_classes=10)
     assert summary.output_shape.tolist() == [(32, 48, 48), (32, 24, 24), (80, 12, 12), (10,)]
 
 
@@ -444,6 +411,20 @@ def test_an_input_too_small_is_refused_with_the_part_and_the_shape_that_reached_
             "stem: 2 groups must divide the channels; got 6 in, 9 out",
         ),
         (Linear(10), "network: a linear layer takes flat input; got 6x4x4"),
+        (Sequence((Norm(), Linear(10))), "layer 2 (Linear): a linear layer takes flat input; got 6x4x4"),
+        (
+            Sequence((Norm(), Sequence((Activation(), Sequence((Norm(), Pool("average", 5, 1))))))),
+            "layer 2.2.2 (AvgPool2d): its 5x5 average-pooling (stride 1, padding 0) needs a larger input; "
+            "4x4 reached it; use larger images or fewer strides",
+        ),
+        (
+            Sequence((Norm(), Residual(Conv(8, 1), Conv(8, 1, 2)))),
+            "layer 2 (Residual): a residual's branches must agree; got 8x4x4 and 8x2x2",
+        ),
+        (
+            Sequence((Sequence((Sequence((Linear(10),), name="inner"),)),)),
+            "inner: a linear layer takes flat input; got 6x4x4",
+        ),
     ],
 )
 def test_a_layer_that_does_not_fit_is_refused_with_its_place(tree: Layer, message: str) -> None:

@@ -324,6 +324,16 @@ def test_a_network_takes_images_of_other_sizes_than_it_was_described_for() -> No
     assert network(torch.zeros(2, 3, 31, 17)).shape == (2, 7)
 
 
+def test_parts_that_bear_one_name_are_all_built() -> None:
+    def part(width: int, name: str) -> Sequence:
+        return Sequence((Conv(width, 1),), name=name)
+
+    parts = (part(2, "same"), part(3, "same"), part(4, "3"), part(5, ""), part(6, "same"), part(7, "same_4"))
+    network = built(*parts, input_shape=(1, 4, 4))
+    assert [child[0].out_channels for child in network.children()] == [2, 3, 4, 5, 6, 7]  # type: ignore[index]
+    assert [name for name, _ in network.named_children()] == ["same", "same_1", "3", "3_3", "same_4", "same_4_5"]
+
+
 def test_a_large_network_is_built_on_the_meta_device_without_memory_for_its_weights() -> None:
     architecture = load_architecture("regnety_32gf")
     with torch.device("meta"):

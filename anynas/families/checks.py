@@ -60,7 +60,7 @@ def number(family: str, name: str, value: Any) -> float:
     try:
         return float(value)
     except OverflowError:  # a whole number beyond all floats
-        return math.copysign(math.inf, value)
+        return -math.inf if value < 0 else math.inf
 
 
 def dropout(family: str, name: str, value: Any) -> float:
@@ -94,8 +94,9 @@ def length(family: str, name: str, values: tuple[Any, ...], like: tuple[Any, ...
 
 
 def _listed(family: str, name: str, values: Any, each: str) -> tuple[Any, ...]:
+    article = "an" if each[0] in "aeiou" else "a"
     if not isinstance(values, Iterable) or isinstance(values, str | bytes | Mapping):
-        raise ArchitectureError(f"{family}: {name} must be a list with one value a {each}; got {values!r}")
+        raise ArchitectureError(f"{family}: {name} must be a list with one value {article} {each}; got {values!r}")
     listed = tuple(values)
     if not listed:
         raise ArchitectureError(f"{family}: {name} must have a value for at least one {each}; got none")

@@ -4,11 +4,14 @@ import dataclasses
 from fractions import Fraction
 from typing import Any, get_args
 
+import lecture_networks
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import assert_same_network, assert_summary
 
+from anynas.architecture import load_architecture
 from anynas.errors import ArchitectureError
 from anynas.families.anynet import AnyNet, Block, anynet_parameters, compatible, squeeze_width
 from anynas.layers import (
@@ -410,3 +413,15 @@ def test_biases_are_in_all_convolutions_if_asked_and_else_in_the_gates_alone(blo
     assert {bias for _, bias in convolutions(having)} == {True}
     assert all(bias == gated for gated, bias in convolutions(without))
     assert any(gated for gated, _ in convolutions(without)) == (block == "Y")
+
+
+# The lecture's RegNet
+
+
+def test_the_lectures_regnet_has_the_lectures_shapes_and_params() -> None:
+    rows = [("stem", (32, 48, 48)), ("stage1", (32, 24, 24)), ("stage2", (80, 12, 12)), ("head", (10,))]
+    assert_summary(load_architecture("regnetx32"), lecture_networks.regnetx32(), (1, 96, 96), rows)
+
+
+def test_the_lectures_regnet_equals_one_written_in_torch() -> None:
+    assert_same_network(load_architecture("regnetx32"), lecture_networks.regnetx32(), (1, 96, 96), 10)

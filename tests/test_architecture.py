@@ -12,8 +12,16 @@ from hypothesis import strategies as st
 
 from anynas.architecture import Architecture, anynet, load_architecture, named_architectures, regnet
 from anynas.errors import ArchitectureError
+from anynas.families import Family
+from anynas.families.alexnet import AlexNet
 from anynas.families.anynet import Block, anynet_parameters
+from anynas.families.densenet import DenseNet
+from anynas.families.googlenet import GoogLeNet
+from anynas.families.lenet import LeNet
+from anynas.families.nin import NiN
 from anynas.families.regnet import published_regnets
+from anynas.families.resnet import ResNet
+from anynas.families.vgg import VGG
 
 SMALL: dict[str, Any] = {
     "depths": [1, 2],
@@ -131,6 +139,27 @@ def test_keys_stay_what_stored_records_hold() -> None:
     assert (architecture.key, architecture.network_key) == ("396647292069", "ab94d76bd66a")
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "network_key"),
+    [
+        ("lenet", "810805dfd2d1", "738473c295b4"),
+        ("alexnet", "feb3298232c4", "342d71becff2"),
+        ("vgg11", "c5efc19b8fa2", "5d3fa83876db"),
+        ("nin", "b5a414352c22", "feceb7e6ef65"),
+        ("googlenet", "161af8bfe44b", "b544f01fe919"),
+        ("resnet18", "c545dd8892be", "90cd1576927b"),
+        ("resnet50", "ec6cb483d696", "5544efb972b5"),
+        ("resnext50_32x4d", "989a4c2f8226", "167283b67b20"),
+        ("resnet56_cifar", "6dbdf6bbd32b", "d1675af0110b"),
+        ("densenet", "1280d36aa2d7", "4d6fb24430c0"),
+        ("regnetx32", "d3dbf576c19b", "1fb21e040072"),
+    ],
+)
+def test_keys_of_the_classic_networks_stay_too(name: str, key: str, network_key: str) -> None:
+    architecture = load_architecture(name)
+    assert (architecture.key, architecture.network_key) == (key, network_key)
+
+
 def test_the_key_depends_on_every_parameter() -> None:
     changes: list[dict[str, Any]] = [
         {"depths": [2, 2]},
@@ -205,6 +234,34 @@ def test_a_published_regnet_is_loaded_by_its_name(name: str) -> None:
     assert load_architecture(name) == regnet(**published_regnets()[name])
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("lenet", LeNet()),
+        ("alexnet", AlexNet()),
+        ("vgg11", VGG()),
+        ("nin", NiN()),
+        ("googlenet", GoogLeNet()),
+        ("resnet18", ResNet()),
+        ("densenet", DenseNet()),
+    ],
+)
+def test_the_lectures_networks_are_the_defaults_of_their_families(name: str, parameters: Family) -> None:
+    assert load_architecture(name) == Architecture(parameters)
+
+
+def test_the_named_architectures_are_the_lectures_the_papers_and_the_regnets() -> None:
+    lecture = ["lenet", "alexnet", "vgg11", "nin", "googlenet", "resnet18", "densenet", "regnetx32"]
+    papers = ["resnet50", "resnext50_32x4d", "resnet56_cifar"]
+    assert sorted(named_architectures()) == sorted([*lecture, *papers, *published_regnets()])
+
+
+def test_every_named_architecture_survives_json() -> None:
+    for name in named_architectures():
+        architecture = load_architecture(name)
+        assert Architecture.from_dict(json.loads(json.dumps(architecture.to_dict()))) == architecture
+
+
 def test_every_named_architecture_loads_and_no_two_are_one_network() -> None:
     keys = [load_architecture(name).network_key for name in named_architectures()]
     assert len(set(keys)) == len(keys)
@@ -249,6 +306,18 @@ def without(name: str) -> dict[str, Any]:
         ),
         ({**SMALL_DICT, "se_ratio": None}, "anynet: se_ratio must be a number; got None"),
         ([SMALL_DICT], "an architecture must be a JSON object; got list"),
+        (
+            {"schema": 1, "family": "vgg", "depths": [[1, 1], 2]},
+            "vgg: depths must be whole numbers of at least 1; got [1, 1]",
+        ),
+        (
+            {"schema": 1, "family": "lenet", "kernel": [5]},
+            "lenet: kernel must be a whole number of at least 1; got [5]",
+        ),
+        (
+            {"schema": 1, "family": "lenet", "kernels": 5},
+            'lenet: unknown field "kernels"; did you mean "kernel"?',
+        ),
     ],
 )
 def test_wrong_data_are_refused_with_what_must_hold_and_the_file_that_holds_them(

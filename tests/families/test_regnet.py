@@ -5,6 +5,7 @@ import itertools
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 from anynas.architecture import Architecture, regnet
 from anynas.errors import ArchitectureError
 from anynas.families.anynet import anynet_parameters, compatible
-from anynas.families.regnet import published_regnets, regnet_parameters, stages_of_line
+from anynas.families.regnet import (
+    first_slopes,
+    levels_of_line,
+    published_regnets,
+    regnet_parameters,
+    settings_of_stages,
+    stages_of_line,
+    stages_of_lines,
+)
 
 # Tables 5 and 6 of the paper: blocks and (effective) widths of each stage.
 PUBLISHED_STAGES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
@@ -41,6 +50,10 @@ PUBLISHED_STAGES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "regnety_16gf": ((2, 4, 11, 1), (224, 448, 1232, 3024)),
     "regnety_32gf": ((2, 5, 12, 1), (232, 696, 1392, 3712)),
 }
+# The ranges of the paper, by 0.1 and by 0.001.
+WA_VALUES = np.array([round(k * 0.1, 1) for k in range(1, 2560)])
+WM_VALUES = np.array([round(k * 0.001, 3) for k in range(1500, 3001)])
+TIES = [1.69, 1.96, 2.25, 2.56, 2.89]  # squares of tenths: some blocks lie exactly between two levels
 LINE: dict[str, Any] = {"depth": 13, "w0": 24, "wa": 36.44, "wm": 2.49, "group_width": 8}
 
 
@@ -82,6 +95,118 @@ def test_the_stages_are_the_runs_of_the_quantised_line(depth: int, w0: int, wa: 
     widths, depths = stages_of_line(depth=depth, w0=w0, wa=wa, wm=wm)
     assert [width for width, blocks in zip(widths, depths, strict=True) for _ in range(blocks)] == block_widths
     assert all(narrow < wide for narrow, wide in itertools.pairwise(widths))
+
+
+def drawn_lines(n: int, seed: int) -> dict[str, Any]:
+    """Return n lines of the paper's grid, a third of them with blocks that can lie exactly between two levels."""
+    generator = np.random.default_rng(seed)
+    wm = generator.choice(WM_VALUES, n)
+    wm[::3] = generator.choice(TIES, len(wm[::3]))
+    return {
+        "depth": generator.integers(1, 64, n),
+        "w0": 8 * generator.integers(1, 32, n),
+        "wa": WA_VALUES[(len(WA_VALUES) ** generator.random(n)).astype(int)],
+        "wm": wm,
+    }
+
+
+def rows_of(lines: dict[str, Any]) -> list[dict[str, Any]]:
+    return [dict(zip(lines, values, strict=True)) for values in zip(*(v.tolist() for v in lines.values()), strict=True)]
+
+
+@pytest.mark.parametrize("num_stages", [1, 3, 4])
+def test_many_lines_have_the_stages_of_each(num_stages: int) -> None:
+    lines = drawn_lines(6000, seed=1)
+    stages = [stages_of_line(**line) for line in rows_of(lines)]
+    last = levels_of_line(lines["depth"] - 1, w0=lines["w0"], wa=lines["wa"], wm=lines["wm"])
+    kept = [i for i, (widths, _) in enumerate(stages) if len(widths) == num_stages == last[i] + 1]
+    widths, depths = stages_of_lines(**{name: values[kept] for name, values in lines.items()}, num_stages=num_stages)
+    assert len(kept) > 200
+    assert widths.tolist() == [stages[i][0] for i in kept]
+    assert depths.tolist() == [stages[i][1] for i in kept]
+
+
+def test_no_lines_have_no_stages() -> None:
+    widths, depths = stages_of_lines(**drawn_lines(0, seed=1), num_stages=4)
+    assert widths.shape == depths.shape == (0, 4)
+
+
+@pytest.mark.parametrize("wm", [*TIES, 1.001, 1.5, 2.49, 3.0])
+@pytest.mark.parametrize("level", [0, 1, 2, 3, 4])
+def test_the_first_slope_is_the_least_that_brings_a_block_to_a_level(wm: float, level: int) -> None:
+    blocks, w0 = np.arange(63), np.arange(8, 256, 40)[:, None]
+    levels = levels_of_line(blocks[:, None], w0=w0[..., None], wa=WA_VALUES, wm=wm)
+    expected = np.count_nonzero(levels < level, axis=-1)
+    assert (np.diff(levels, axis=-1) >= 0).all()
+    assert first_slopes(WA_VALUES, level=level, block=blocks, w0=w0, wm=wm).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("name", PUBLISHED_STAGES)
+def test_a_published_regnet_is_on_the_papers_grid(name: str) -> None:
+    """RegNetX-32GF alone starts wider, at 320, than the 248 at which the paper's range ends."""
+    line = {key: published_regnets()[name][key] for key in ("depth", "w0", "wa", "wm")}
+    widths, depths = stages_of_line(**line)
+    found = settings_of_stages(widths, depths, wa_values=WA_VALUES, wm_values=WM_VALUES)
+    assert found is not None
+    wa, wm = WA_VALUES[found[0]], WM_VALUES[found[1]]
+    assert stages_of_line(depth=line["depth"], w0=line["w0"], wa=wa, wm=wm) == (widths, depths)
+    assert (wa, wm) == (pytest.approx(line["wa"], rel=0.06), pytest.approx(line["wm"], rel=0.003))
+    assert (line["w0"] <= 248) == (name != "regnetx_32gf")
+
+
+def test_the_stages_of_a_line_lead_back_to_a_line_with_the_same_stages() -> None:
+    lines = drawn_lines(3000, seed=2)
+    last = levels_of_line(lines["depth"] - 1, w0=lines["w0"], wa=lines["wa"], wm=lines["wm"])
+    tried = 0
+    for line, level in zip(rows_of(lines), last, strict=True):
+        widths, depths = stages_of_line(**line)
+        if len(widths) == level + 1 <= 6:
+            found = settings_of_stages(widths, depths, wa_values=WA_VALUES, wm_values=WM_VALUES)
+            assert found is not None
+            line |= {"wa": float(WA_VALUES[found[0]]), "wm": float(WM_VALUES[found[1]])}
+            assert stages_of_line(**line) == (widths, depths)
+            tried += 1
+    assert tried > 500
+
+
+def test_a_line_that_alone_has_its_stages_is_found_on_a_coarse_grid() -> None:
+    slopes, ratios = [4.0, 9.5, 21.1], [1.5, 2.25, 3.0]
+    for (i, wa), (k, wm) in itertools.product(enumerate(slopes), enumerate(ratios)):
+        widths, depths = stages_of_line(depth=13, w0=16, wa=wa, wm=wm)
+        levels = levels_of_line(np.arange(13), w0=16, wa=wa, wm=wm)
+        found = settings_of_stages(widths, depths, wa_values=slopes, wm_values=ratios)
+        assert found == ((i, k) if (np.diff(levels) <= 1).all() else None)
+
+
+def test_of_the_lines_with_some_stages_the_middle_one_is_found() -> None:
+    stages = stages_of_line(depth=13, w0=24, wa=36.44, wm=2.49)
+    near = WM_VALUES[abs(WM_VALUES - 2.49) < 0.1]
+    served = {
+        float(wm): [float(wa) for wa in WA_VALUES[300:500] if stages_of_line(depth=13, w0=24, wa=wa, wm=wm) == stages]
+        for wm in near
+    }
+    ratios = [wm for wm, slopes in served.items() if slopes]
+    found = settings_of_stages(*stages, wa_values=WA_VALUES, wm_values=WM_VALUES)
+    assert found is not None
+    assert WM_VALUES[found[1]] == ratios[(len(ratios) - 1) // 2]
+    slopes = served[float(WM_VALUES[found[1]])]
+    assert WA_VALUES[found[0]] == slopes[(len(slopes) - 1) // 2]
+
+
+@pytest.mark.parametrize(
+    ("widths", "depths"),
+    [
+        ((24, 56, 152, 368), (7, 4, 1, 1)),  # a line climbs ever more slowly from level to level
+        ((24, 56, 152, 160), (1, 1, 4, 7)),  # no one ratio
+        ((24, 24, 24, 24), (1, 1, 4, 7)),
+        ((24, 56, 56, 152), (1, 1, 4, 7)),
+        ((56, 24, 16, 8), (1, 1, 4, 7)),
+        ((30, 75, 187, 470), (1, 1, 4, 7)),  # no multiples of 8
+        ((8, 40, 200, 1000), (1, 1, 4, 7)),  # a ratio of 5
+    ],
+)
+def test_stages_of_no_line_lead_to_none(widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
+    assert settings_of_stages(widths, depths, wa_values=WA_VALUES, wm_values=WM_VALUES) is None
 
 
 def test_a_line_without_slope_is_one_stage() -> None:

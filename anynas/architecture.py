@@ -13,7 +13,7 @@ from anynas.families import FAMILIES, Family, alexnet, densenet, googlenet, lene
 from anynas.families import anynet as anynet_family
 from anynas.families.anynet import Block, anynet_parameters
 from anynas.families.regnet import published_regnets, regnet_parameters
-from anynas.layers import Sequence, canonical
+from anynas.layers import Sequence, Shape, canonical
 
 SCHEMA = 1
 
@@ -180,6 +180,23 @@ def load_architecture(name_or_path: str | Path) -> Architecture:
         except ArchitectureError as error:
             raise ArchitectureError(f"{path}: {error}") from None
     raise ArchitectureError(f'unknown architecture "{text}"{did_you_mean(text, named_architectures())}')
+
+
+def images_of(name: str) -> tuple[Shape, int]:
+    """Return the images that a named architecture was made for, (C, H, W), and their number of classes.
+
+    The lecture's networks are meant for Fashion-MNIST at the size that its layer summaries show, all others for
+    ImageNet at 224 pixels.
+    """
+    return _IMAGES.get(name.lower(), ((3, 224, 224), 1000))
+
+
+_IMAGES: dict[str, tuple[Shape, int]] = {
+    "lenet": ((1, 28, 28), 10),
+    **dict.fromkeys(("alexnet", "vgg11", "nin"), ((1, 224, 224), 10)),
+    **dict.fromkeys(("googlenet", "resnet18", "densenet", "regnetx32"), ((1, 96, 96), 10)),
+    "resnet56_cifar": ((3, 32, 32), 10),
+}
 
 
 def _published() -> dict[str, Family]:

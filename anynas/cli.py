@@ -118,14 +118,14 @@ def _add_show(commands: Any) -> None:
         "show",
         _show,
         "show a space, or an architecture layer by layer",
-        "anynas show regnetx_400mf --input 3x224x224",
+        "anynas show resnet18 --input 1x96x96",
     )
     parser.add_argument(
         "name", metavar="SPACE|ARCHITECTURE", help="a name, a space's TOML or an architecture's JSON file"
     )
     parser.add_argument("--regime", metavar="R", help="for a space: fashion, cifar or imagenet (the space's own)")
-    parser.add_argument("--input", type=_shape, default=(3, 224, 224), metavar="CxHxW", help="one image (3x224x224)")
-    parser.add_argument("--classes", type=int, default=1000, metavar="N", help="number of logits (1000)")
+    parser.add_argument("--input", type=_shape, metavar="CxHxW", help="one image (the network's own, or 3x224x224)")
+    parser.add_argument("--classes", type=int, metavar="N", help="number of logits (the network's own, or 1000)")
 
 
 def _add_table(commands: Any) -> None:
@@ -237,26 +237,23 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _sample(options: argparse.Namespace) -> int:
+    import itertools
     import json
 
-    from anynas.designspace import load_space
+    from anynas.designspace import Bounds, load_space
     from anynas.terminal import make_console
     from anynas.views import print_draws
 
     space = load_space(options.space, regime=options.regime)
-    architectures = space.sample(
-        options.n,
-        seed=options.seed,
-        start=options.start,
-        flops=options.flops,
-        params=options.params,
-        activations=options.activations,
-    )
+    if options.n < 0 or options.start < 0:
+        raise SettingsError(f"n and start must be at least 0; got n {options.n}, start {options.start}")
+    bounds = Bounds(flops=options.flops, params=options.params, activations=options.activations)
+    members = itertools.islice(space.draws(seed=options.seed, bounds=bounds, start=options.start), options.n)
     if options.json:
-        for architecture in architectures:
+        for architecture, _ in members:
             print(json.dumps(architecture.to_dict()))
     else:
-        print_draws(make_console(), space, architectures, start=options.start)
+        print_draws(make_console(), space, members, start=options.start)
     return 0
 
 
@@ -270,7 +267,7 @@ def _spaces(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from anynas.architecture import load_architecture, named_architectures
+    from anynas.architecture import images_of, load_architecture, named_architectures
     from anynas.designspace import builtin_spaces, load_space
     from anynas.terminal import make_console
     from anynas.views import print_architecture, print_space
@@ -279,7 +276,10 @@ def _show(options: argparse.Namespace) -> int:
     if name in builtin_spaces() or name.endswith(".toml"):
         print_space(console, load_space(name, regime=options.regime))
     elif name.lower() in named_architectures() or name.endswith(".json"):
-        print_architecture(console, load_architecture(name), options.input, options.classes)
+        shape, classes = images_of(name)
+        shape = shape if options.input is None else options.input
+        classes = classes if options.classes is None else options.classes
+        print_architecture(console, load_architecture(name), shape, classes)
     else:
         known = [*builtin_spaces(), *named_architectures()]
         raise SettingsError(f'unknown space or architecture "{name}"{did_you_mean(name, known)}')

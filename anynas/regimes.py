@@ -1,17 +1,34 @@
 """Regimes: for which images a space is meant, written out as numbers.
 
 A regime owns input shape, classes, stem, strides, complexity band, recipe and fidelity. A space owns everything else.
+Stem and strides are those of AnyNets; other families have their own.
 """
 
 import dataclasses
+import numbers
+from collections.abc import Mapping
+from typing import Any
 
 from anynas.errors import SettingsError, did_you_mean
+from anynas.settings import require, settings_from
 from anynas.trials import Fidelity, Recipe
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Regime:
-    """Images, and how networks for them begin, shrink and train."""
+    """Images, and how networks for them begin, shrink and train.
+
+    Raises:
+        SettingsError: A value is out of range.
+    """
 
     name: str
     input_shape: tuple[int, int, int]  # (C, H, W)
@@ -25,6 +42,27 @@ class Regime:
     fidelity: Fidelity
     stem_kernel: int = 3
 
+    def __post_init__(self) -> None:
+        shape, flops = tuple(self.input_shape), tuple(self.flops)
+        object.__setattr__(self, "input_shape", shape)
+        require(
+            len(shape) == 3 and all(_is_whole(size) and size >= 1 for size in shape),
+            f"input_shape must be three whole numbers [channels, height, width]; got {list(shape)}",
+        )
+        require(
+            len(flops) == 2 and all(map(_is_number, flops)) and 0 <= flops[0] <= flops[1],
+            f"flops must be [low, high] with 0 <= low <= high; got {list(flops)}",
+        )
+        object.__setattr__(self, "flops", (float(flops[0]), float(flops[1])))
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            require(
+                _is_whole(value) and value >= least, f"{name} must be a whole number of at least {least}; got {value!r}"
+            )
+        require(isinstance(self.data, str), f"data must be a data set's name; got {self.data!r}")
+
+
+_LEAST = {"num_classes": 2, "stem_width": 1, "stem_stride": 1, "stem_kernel": 1, "stage_stride": 1}
 
 REGIMES = {
     regime.name: regime
@@ -93,3 +131,31 @@ def load_regime(name: str) -> Regime:
     if name not in REGIMES:
         raise SettingsError(f'unknown regime "{name}"{did_you_mean(name, REGIMES)}')
     return REGIMES[name]
+
+
+def regime_from(table: Mapping[str, Any], *, name: str, where: str) -> Regime:
+    """Return a space's own regime.
+
+    Args:
+        table: Some of a regime's fields, recipe and fidelity as tables of theirs; `like` names the regime that has the
+            others, fashion if it is left out.
+        name: The new regime's.
+        where: A file's name, for errors.
+
+    Raises:
+        SettingsError: A key is unknown, or a value is not valid.
+    """
+    given = dict(table)
+    base = load_regime(given.pop("like", "fashion"))
+    fields = {field.name: getattr(base, field.name) for field in dataclasses.fields(base)}
+    for key, value in given.items():
+        if key not in fields or key == "name":
+            raise SettingsError(f'{where}: regime: unknown key "{key}"{did_you_mean(key, fields)}')
+        if key in ("input_shape", "flops"):
+            require(isinstance(value, list), f"{where}: regime: {key} must be a list; got {value!r}")
+    for part, cls in (("recipe", Recipe), ("fidelity", Fidelity)):
+        if part in given:
+            require(isinstance(given[part], dict), f"{where}: regime: {part} must be a table; got {given[part]!r}")
+            data = {**dataclasses.asdict(fields[part]), **given[part]}
+            given[part] = settings_from(cls, data, where=f"{where}: regime: {part}")
+    return settings_from(Regime, {**fields, **given, "name": name}, where=f"{where}: regime")

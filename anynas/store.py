@@ -17,6 +17,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +199,12 @@ class Recorder:
             state=optuna.trial.TrialState.COMPLETE if complete else optuna.trial.TrialState.FAIL,
             value=entry.result.error if complete else None,
             params=entry.columns,
-            distributions={column: _distribution(p.values) for p in space.parameters for column in p.columns},
+            distributions={
+                column: _distribution(p.values)
+                for p in space.all_parameters
+                for column in p.columns
+                if column in entry.columns
+            },
             user_attrs=_attributes(entry),
         )
         with uninterrupted():
@@ -258,13 +264,17 @@ def _shown(value: Any) -> str:
 
 
 def _distribution(values: tuple[Any, ...]) -> "optuna.distributions.BaseDistribution":
-    """Return a parameter's grid as Optuna writes it: evenly spaced whole numbers as a range, others as a list."""
-    from optuna.distributions import CategoricalDistribution, IntDistribution
+    """Return a parameter's grid as Optuna writes it: evenly spaced numbers as a range, others as a list."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    steps = {after - before for before, after in itertools.pairwise(values)}
-    if len(steps) == 1:
-        return IntDistribution(values[0], values[-1], step=steps.pop())
-    return CategoricalDistribution(values)
+    if any(isinstance(value, (bool, str)) for value in values):
+        return CategoricalDistribution(values)
+    steps = {Decimal(str(after)) - Decimal(str(before)) for before, after in itertools.pairwise(values)}
+    if len(steps) != 1:
+        return CategoricalDistribution(values)
+    if all(isinstance(value, int) for value in values):
+        return IntDistribution(values[0], values[-1], step=int(steps.pop()))
+    return FloatDistribution(values[0], values[-1], step=float(steps.pop()))
 
 
 def _attributes(entry: Entry) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the commands print about a plan, a search's end, a space, an architecture, a run: data in, text out."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,8 @@ from rich.console import Console
 from anynas.architecture import Architecture
 from anynas.counting import complexity, layer_summary
 from anynas.designspace import DesignSpace
-from anynas.designspace.space import CONSTRAINTS
+from anynas.designspace.forms import form_of
+from anynas.designspace.space import CONSTRAINTS, Member
 from anynas.layers import Shape
 from anynas.terminal import count, duration, plural, print_table
 
@@ -47,11 +49,9 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
 def print_winner(console: Console, run: "Run") -> None:
     """Print a finished search: the winner's stages, errors and cost, the Pareto front, and the count of trials."""
     result = run.result()
-    stages = [result["architecture"][name] for name in ("depths", "widths", "bottleneck_ratios", "group_widths")]
     console.print()
     console.print(f"winner: trial {result['number']}, {result['key']}")
-    rows: list[list[object]] = [[number, *row] for number, row in enumerate(zip(*stages, strict=True), start=1)]
-    print_table(console, ["stage", "depth", "width", "bottleneck ratio", "group width"], rows)
+    _print_choices(console, Architecture.from_dict(result["architecture"]))
     errors = result["validation_errors"]
     each = ", ".join(f"{error:.2f}" for error in errors)
     tested = "unknown, its training failed" if result["test_error"] is None else f"{result['test_error']:.2f} %"
@@ -82,24 +82,72 @@ def print_spaces(console: Console, spaces: list[DesignSpace]) -> None:
 
 def print_space(console: Console, space: DesignSpace) -> None:
     """Print a space's parameters, laws, constraints and size, and its regime."""
-    console.print(f"{space.name}: {space.description or 'a design space'} ({space.family}, {space.stages} stages)")
+    stages = f"{space.stages} stages" if isinstance(space.stages, int) else f"stages {space.stages.law}"
+    console.print(f"{space.name}: {space.description or 'a design space'} ({space.family}, {stages})", soft_wrap=True)
     console.print(f"{space.dimension} free parameters, {space.size():,} settings", soft_wrap=True)
     console.print()
     rows = []
-    for parameter in space.parameters:
+    for parameter in space.all_parameters:
         kinds = [kind for kind in CONSTRAINTS if parameter.name in getattr(space, kind)]
-        rows.append([parameter.name.replace("_", " "), parameter.law, ", ".join(kinds) or "free"])
-    print_table(console, ["of each stage", "law", "across stages"], rows)
-    regime = space.regime
-    console.print()
-    console.print(f"regime {regime.name}: images {_text(regime.input_shape)}, {regime.num_classes} classes")
-    console.print(
-        f"  stem {regime.stem_width} channels, stride {regime.stem_stride}; stage strides {regime.stage_stride}"
-    )
-    low, high = (count(bound) for bound in regime.flops)
-    console.print(f"  band {low} to {high} multiply-adds; {regime.fidelity.epochs} epochs a trial")
+        each = space.each(parameter)
+        rows.append(
+            [
+                parameter.name.replace("_", " "),
+                each,
+                parameter.law,
+                ", ".join(kinds) or ("" if each == "network" else "free"),
+            ]
+        )
+    print_table(console, ["parameter", "one a", "law", "across stages"], rows)
+    if space.family == "regnet":
+        console.print(f"of all lines those with {space.stages} stages, none skipped")
     for name, value in space.fixed.items():
-        console.print(f"  {name.replace('_', ' ')} {value} throughout")
+        console.print(f"{name.replace('_', ' ')} {_value(value)} throughout")
+    _print_regime(console, space)
+
+
+def _print_regime(console: Console, space: DesignSpace) -> None:
+    regime, recipe, fidelity = space.regime, space.regime.recipe, space.regime.fidelity
+    console.print()
+    images = f"images {_text(regime.input_shape)}, {regime.num_classes} classes"
+    console.print(f"regime {regime.name}: {images}, data {regime.data or '(to be named)'}")
+    if space.family in ("anynet", "regnet"):  # other families have their own
+        stem = f"stem {regime.stem_width} channels, stride {regime.stem_stride}"
+        console.print(f"  {stem}; stage strides {regime.stage_stride}")
+    low, high = (count(bound) for bound in regime.flops)
+    shown = "all" if fidelity.images == "all" else f"{fidelity.images:,}"
+    console.print(f"  band {low} to {high} multiply-adds; {plural(fidelity.epochs, 'epoch')} of {shown} images a trial")
+    console.print(
+        f"  learning rate {recipe.learning_rate:g}, batch {recipe.batch_size}, weight decay {recipe.weight_decay:g}, "
+        f"initialisation {recipe.initialisation}",
+        soft_wrap=True,
+    )
+
+
+def _print_choices(console: Console, architecture: Architecture) -> None:
+    """Print what was chosen: lists of one length as a table, a row a stage; then what there is once."""
+    form = form_of(architecture.family, 1)
+    fields = {name: value for name, value in architecture.to_dict().items() if name in form.fields}
+    lists = {name: value for name, value in fields.items() if isinstance(value, list)}
+    for length in dict.fromkeys(map(len, lists.values())):
+        columns = {name: value for name, value in lists.items() if len(value) == length}
+        heading = _each_of(architecture, next(iter(columns)))
+        rows = [[number, *row] for number, row in enumerate(zip(*columns.values(), strict=True), start=1)]
+        print_table(console, [heading, *(name.removesuffix("s").replace("_", " ") for name in columns)], rows)
+    once = [f"{name.replace('_', ' ')} {_value(value)}" for name, value in fields.items() if name not in lists]
+    if once:
+        console.print(", ".join(once), soft_wrap=True)
+
+
+def _each_of(architecture: Architecture, field: str) -> str:
+    return "block" if field in architecture.parameters.block_fields else "stage"
+
+
+def _value(value: object) -> str:
+    """Return a value as its TOML file has it."""
+    if isinstance(value, (list, tuple)):
+        return "-".join(map(_value, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def print_architecture(console: Console, architecture: Architecture, input_shape: Shape, num_classes: int) -> None:
@@ -115,21 +163,25 @@ def print_architecture(console: Console, architecture: Architecture, input_shape
     console.print(f"activations  {counted.activations:,}")
 
 
-def print_draws(console: Console, space: DesignSpace, architectures: list[Architecture], *, start: int) -> None:
-    """Print a line a draw: its stages, and what it costs at the regime's input."""
+def print_draws(console: Console, space: DesignSpace, members: Iterable[Member], *, start: int) -> None:
+    """Print a line a draw: its choices, and what it costs at the regime's input."""
     regime = space.regime
     shared = {*space.tie, *space.equal}
+    per_block = [p.name.replace("_", " ") for p in space.parameters if space.each(p) == "block"]
+    listed = [p for p in space.parameters if len(p.values) > 1 and space.each(p) != "block"]
     rows = []
-    for number, architecture in enumerate(architectures, start=start):
+    for number, (architecture, point) in enumerate(members, start=start):
         counted = complexity(architecture, input_shape=regime.input_shape, num_classes=regime.num_classes)
-        values = space.columns_of(architecture)
-        stages = [
-            "-".join(str(values[column]) for column in (p.columns[:1] if p.name in shared else p.columns))
-            for p in space.parameters
+        values = space.columns_at(point)
+        choices = [
+            "-".join(_value(values[c]) for c in (p.columns[:1] if p.name in shared else p.columns) if c in values)
+            for p in listed
         ]
-        rows.append([number, *stages, count(counted.flops), count(counted.params), architecture.key])
-    headings = [p.name.replace("_", " ") for p in space.parameters]
+        rows.append([number, *choices, count(counted.flops), count(counted.params), architecture.key])
+    headings = [p.name.replace("_", " ") for p in listed]
     print_table(console, ["number", *headings, "flops", "params", "key"], rows)
+    if per_block:
+        console.print(f"--json also gives what each block has: {', '.join(per_block)}", soft_wrap=True)
 
 
 def print_trials(console: Console, table: "pd.DataFrame") -> None:

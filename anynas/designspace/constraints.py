@@ -44,6 +44,34 @@ class Constraint(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
+class Constant:
+    """There is a single value: nothing is drawn."""
+
+    count: int
+
+    @property
+    def num_axes(self) -> int:
+        """None."""
+        return 0
+
+    def size(self) -> int:
+        """Return 1."""
+        return 1
+
+    def indices(self, points: Points) -> Indices:
+        """Map (n, 0) to (n, stages)."""
+        return np.zeros((len(points), self.count), dtype=np.int64)
+
+    def holds(self, indices: Indices) -> NDArray[np.bool_]:
+        """Return True throughout."""
+        return np.ones(len(indices), dtype=bool)
+
+    def points(self, indices: Indices) -> Points:
+        """Map (n, stages) to (n, 0)."""
+        return np.empty((len(indices), 0))
+
+
+@dataclasses.dataclass(frozen=True)
 class Free:
     """Every stage is drawn on its own."""
 
@@ -138,6 +166,11 @@ class Nondecreasing:
         ]
         return np.stack(columns, axis=1)
 
+    @property
+    def probability(self) -> float:
+        """That of independent draws being in this order."""
+        return float(self._stage_tails()[0][0])
+
     def _stage_tails(self) -> list[NDArray[np.float64]]:
         """Return S_1, ..., S_last of the module's notation."""
         tails = [_tails(self.probabilities)]
@@ -181,7 +214,7 @@ class Nonincreasing:
         return len(self.probabilities) - 1 - indices
 
 
-def constraint_for(kinds: set[str], probabilities: tuple[float, ...], count: int) -> Constraint:
+def constraint_for(kinds: frozenset[str] | set[str], probabilities: tuple[float, ...], count: int) -> Constraint:
     """Return the constraint that a set of words stands for.
 
     Args:
@@ -192,6 +225,8 @@ def constraint_for(kinds: set[str], probabilities: tuple[float, ...], count: int
         count: Number of stages.
     """
     law = np.asarray(probabilities)
+    if len(law) == 1:
+        return Constant(count)
     if "tie" in kinds or count == 1:
         return Shared(law, count)
     if "equal" in kinds or {"nondecreasing", "nonincreasing"} <= kinds:
@@ -199,6 +234,18 @@ def constraint_for(kinds: set[str], probabilities: tuple[float, ...], count: int
     if "nondecreasing" in kinds:
         return Nondecreasing(law, count)
     return Nonincreasing(law, count) if "nonincreasing" in kinds else Free(law, count)
+
+
+def probability(kinds: frozenset[str] | set[str], probabilities: tuple[float, ...], count: int) -> float:
+    """Return the probability that values drawn for each stage on its own satisfy the constraint; 1 for a tie, which
+    is one draw.
+    """
+    law = np.asarray(probabilities)
+    if "tie" in kinds or not kinds:
+        return 1.0
+    if "equal" in kinds or {"nondecreasing", "nonincreasing"} <= kinds:
+        return float(np.sum(law**count))
+    return Nondecreasing(law if "nondecreasing" in kinds else law[::-1], count).probability
 
 
 def _tails(weights: NDArray[np.float64]) -> NDArray[np.float64]:

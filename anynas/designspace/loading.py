@@ -3,25 +3,35 @@
     extends = "AnyNetC"          # a name, or a path beside this file
     nondecreasing = ["width"]    # added to the parent's list
 
-A root has no `extends` and names family, regime, stages and parameters; a child may change any of them. Each
-parameter is a list of values (uniform), or a range: low, high, step (1), law ("log-uniform").
+A root has no `extends` and names family, regime, stages and parameters; a child may change any of them. A parameter
+is a list of values (uniform), or a range: low, high, step (1), law ("log-uniform" or "uniform"), or for the law
+"log-spaced" low, high and num. `stages` may be such a table too. A regime is a name, or a table of its own.
 """
 
+import dataclasses
+import math
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from anynas.designspace.parameters import Parameter, log_uniform, uniform, uniform_range
-from anynas.designspace.space import CONSTRAINTS, FIELDS, DesignSpace
+from anynas.designspace.forms import Form, fixable, form_names, form_of
+from anynas.designspace.groups import LENGTH
+from anynas.designspace.parameters import Parameter, log_spaced, log_uniform, uniform, uniform_range
+from anynas.designspace.space import CONSTRAINTS, DesignSpace
 from anynas.errors import SpaceError, did_you_mean
-from anynas.families import FAMILIES
-from anynas.regimes import REGIMES, load_regime
+from anynas.regimes import REGIMES, Regime, load_regime, regime_from
 from anynas.settings import read_toml
 
-KEYS = {"extends", "description", "family", "regime", "stages", "parameters", "fixed", *CONSTRAINTS}
-FIXABLE = {"block", "se_ratio", "conv_bias"}
-RANGE_KEYS = {"low", "high", "step", "law"}
-LAWS = {"log-uniform": log_uniform, "uniform": uniform_range}
+TEXTS, TABLES = ("extends", "description", "family"), ("parameters", "fixed")
+KEYS = {*TEXTS, *TABLES, "regime", "stages", *CONSTRAINTS}
+RANGE_KEYS = {  # law -> what it is told
+    "log-uniform": ("low", "high", "step"),
+    "uniform": ("low", "high", "step"),
+    "log-spaced": ("low", "high", "num"),
+}
+LAW_KEYS = {"law", "low", "high", "step", "num"}
+PARAMETER_KEYS = {*LAW_KEYS, "values", "count"}
 
 
 def load_space(name_or_path: str | Path, *, regime: str | None = None) -> DesignSpace:
@@ -33,7 +43,7 @@ def load_space(name_or_path: str | Path, *, regime: str | None = None) -> Design
 
     Raises:
         SpaceError: No such space, or its file has an unknown key or an invalid value.
-        SettingsError: No regime of the name given here, or the file is not TOML.
+        SettingsError: No regime of the name given here, the file's own is not valid, or the file is not TOML.
     """
     path = _locate(str(name_or_path), beside=Path())
     content = _resolved(path, ancestors=())
@@ -41,22 +51,20 @@ def load_space(name_or_path: str | Path, *, regime: str | None = None) -> Design
     for key in ("family", "regime", "stages", "parameters"):
         if key not in content:
             raise SpaceError(f'{where}: key "{key}" is missing; name it, or a parent with extends')
-    if content["family"] not in FAMILIES:
-        raise SpaceError(
-            f'{where}: unknown family "{content["family"]}"{did_you_mean(str(content["family"]), FAMILIES)}'
-        )
-    if content["regime"] not in REGIMES:
-        raise SpaceError(f'{where}: unknown regime "{content["regime"]}"{did_you_mean(content["regime"], REGIMES)}')
-    stages = _integer(content["stages"], "stages", where)
-    for name in FIELDS:
-        if name not in content["parameters"]:
-            raise SpaceError(f'{where}: parameter "{name}" is missing')
+    family = content["family"]
+    if family not in form_names():
+        raise SpaceError(f'{where}: unknown family "{family}"{did_you_mean(str(family), form_names())}')
     try:
+        stages = _stages(content["stages"])
+        form = form_of(family, max(stages.values) if isinstance(stages, Parameter) else stages)
+        _check_names(form, content)
+        parameters = _parameters(form, content["parameters"], stages)
+        own = _regime(content, where)
         return DesignSpace(
             name=path.stem,
-            family=content["family"],
-            regime=load_regime(regime or content["regime"]),
-            parameters=tuple(_parameter(name, content["parameters"][name], stages) for name in FIELDS),
+            family=family,
+            regime=own if regime is None else load_regime(regime),
+            parameters=parameters,
             stages=stages,
             fixed=content.get("fixed", {}),
             description=content.get("description", ""),
@@ -98,7 +106,7 @@ def _resolved(path: Path, ancestors: tuple[Path, ...]) -> dict[str, Any]:
     content = read_toml(path)
     _check(content, where)
     if "extends" not in content:
-        return content
+        return {**content, "regime_name": path.stem}
     try:
         parent_path = _locate(content["extends"], beside=path.parent)
     except SpaceError as error:
@@ -110,9 +118,25 @@ def _resolved(path: Path, ancestors: tuple[Path, ...]) -> dict[str, Any]:
         replaces = "values" in table or "values" in merged["parameters"].get(name, {})
         merged["parameters"][name] = table if replaces else {**merged["parameters"].get(name, {}), **table}
     merged["fixed"] = {**parent.get("fixed", {}), **content.get("fixed", {})}
+    merged["regime"] = _merged_regime(parent.get("regime"), content.get("regime"))
+    if isinstance(content.get("regime"), dict):
+        merged["regime_name"] = path.stem
     for kind in CONSTRAINTS:
         merged[kind] = [*parent.get(kind, []), *content.get(kind, [])]
-    return merged
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def _merged_regime(parent: Any, child: Any) -> Any:
+    """Return a child's regime: its own, with what it leaves out from its parent's."""
+    if child is None or not isinstance(child, dict):
+        return parent if child is None else child
+    base: dict[str, Any] = {"like": parent} if isinstance(parent, str) else dict(parent or {})
+    inner = {
+        part: {**base.get(part, {}), **child[part]}
+        for part in ("recipe", "fidelity")
+        if isinstance(child.get(part), dict) and isinstance(base.get(part, {}), dict)
+    }
+    return {**base, **child, **inner}
 
 
 def _check(content: dict[str, Any], where: str) -> None:
@@ -120,46 +144,122 @@ def _check(content: dict[str, Any], where: str) -> None:
     for key, value in content.items():
         if key not in KEYS:
             raise SpaceError(f'{where}: unknown key "{key}"{did_you_mean(key, KEYS)}')
-        if key in ("extends", "description", "family", "regime") and not isinstance(value, str):
+        if key in TEXTS and not isinstance(value, str):
             raise SpaceError(f"{where}: {key} must be text; got {value!r}")
+        if key == "regime" and not isinstance(value, (str, dict)):
+            raise SpaceError(f"{where}: regime must be a name or a table; got {value!r}")
         if key in CONSTRAINTS and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
             raise SpaceError(f"{where}: {key} must be a list of parameters; got {value!r}")
-        if key in ("parameters", "fixed") and not isinstance(value, dict):
+        if key in TABLES and not isinstance(value, dict):
             raise SpaceError(f"{where}: {key} must be a table; got {value!r}")
-    for key in content.get("fixed", {}):
-        if key not in FIXABLE:
-            raise SpaceError(f'{where}: fixed: unknown key "{key}"{did_you_mean(key, FIXABLE)}')
     for name, table in content.get("parameters", {}).items():
-        if name not in FIELDS:
-            raise SpaceError(f'{where}: unknown parameter "{name}"{did_you_mean(name, FIELDS)}')
         if not isinstance(table, dict):
             raise SpaceError(f"{where}: parameters.{name} must be a table; got {table!r}")
         for key in table:
-            if key not in RANGE_KEYS | {"values"}:
-                raise SpaceError(
-                    f'{where}: parameters.{name}: unknown key "{key}"{did_you_mean(key, RANGE_KEYS | {"values"})}'
-                )
+            if key not in PARAMETER_KEYS:
+                raise SpaceError(f'{where}: parameters.{name}: unknown key "{key}"{did_you_mean(key, PARAMETER_KEYS)}')
 
 
-def _parameter(name: str, table: dict[str, Any], stages: int) -> Parameter:
+def _check_names(form: Form, content: Mapping[str, Any]) -> None:
+    """Raise SpaceError for a parameter or a fixed field that the family has not, and for one that is missing."""
+    for name in content["parameters"]:
+        if name not in form.parameters:
+            raise SpaceError(f'unknown parameter "{name}"{did_you_mean(name, form.parameters)}')
+    chosen = frozenset[str]().union(*(form.sets(name) for name in content["parameters"]))
+    for key in content.get("fixed", {}):
+        if key not in fixable(form):
+            raise SpaceError(f'fixed: unknown key "{key}"{did_you_mean(key, fixable(form))}')
+        if key in chosen:
+            raise SpaceError(f"fixed: {key} must not be fixed and a parameter as well; drop one of them")
+    for name in form.parameters:
+        if name in form.required and not {name, *form.sets(name)} & {*content["parameters"], *content.get("fixed", {})}:
+            raise SpaceError(f'parameter "{name}" is missing')
+
+
+def _regime(content: Mapping[str, Any], where: str) -> Regime:
+    given = content["regime"]
+    if isinstance(given, dict):
+        return regime_from(given, name=content["regime_name"], where=where)
+    if given not in REGIMES:
+        raise SpaceError(f'unknown regime "{given}"{did_you_mean(given, REGIMES)}')
+    return load_regime(given)
+
+
+def _stages(given: Any) -> int | Parameter:
+    if not isinstance(given, dict):
+        return _integer(given, "stages")
+    stages = _parameter("stages", given, count=1)
+    for value in stages.values:
+        _integer(value, "stages: values")
+    return stages
+
+
+def _parameters(form: Form, tables: Mapping[str, dict[str, Any]], stages: int | Parameter) -> tuple[Parameter, ...]:
+    """Return the parameters in the family's order."""
+    most = max(stages.values) if isinstance(stages, Parameter) else stages
+    parameters = []
+    for name in (name for name in form.parameters if name in tables):
+        each, count = form.parameters[name], 1
+        if each == "stage":
+            count = _integer(tables[name].get("count", most), f"parameters.{name}: count")
+        elif each == "block":
+            count = most
+        if "count" in tables[name] and (each != "stage" or isinstance(stages, Parameter)):
+            raise SpaceError(f"parameters.{name}: count must be left out: there is one for each {each}")
+        table = {key: value for key, value in tables[name].items() if key != "count"}
+        parameters.append(_parameter(name, table, count=count))
+    if not any(form.parameters[p.name] == "block" for p in parameters):
+        return tuple(parameters)
+    if isinstance(stages, Parameter) or LENGTH not in tables:
+        raise SpaceError(
+            f'parameter "{LENGTH}" must be given, and stages a number, where others have one value a block'
+        )
+    (depth,) = (p for p in parameters if p.name == LENGTH)
+    return tuple(
+        dataclasses.replace(p, blocks=max(depth.values)) if form.parameters[p.name] == "block" else p
+        for p in parameters
+    )
+
+
+def _parameter(name: str, table: Mapping[str, Any], *, count: int) -> Parameter:
+    where = f"parameters.{name}" if name != "stages" else name
     if "values" in table:
-        if RANGE_KEYS & set(table):
-            raise SpaceError(f"parameters.{name}: must have either values or low and high; got both")
-        values = table["values"]
-        if not isinstance(values, list):
-            raise SpaceError(f"parameters.{name}: values must be a list of whole numbers; got {values!r}")
-        return uniform(name, [_integer(value, f"parameters.{name}: values", "") for value in values], count=stages)
-    for key in ("low", "high"):
-        if key not in table:
-            raise SpaceError(f'parameters.{name}: key "{key}" is missing')
+        if LAW_KEYS & set(table):
+            raise SpaceError(f"{where}: must have either values or low and high; got both")
+        return uniform(name, _value_list(table["values"], where), count=count)
     law = table.get("law", "log-uniform")
-    if not isinstance(law, str) or law not in LAWS:
-        raise SpaceError(f'parameters.{name}: unknown law "{law}"{did_you_mean(str(law), LAWS)}')
-    low, high, step = (_integer(table.get(key, 1), f"parameters.{name}: {key}", "") for key in ("low", "high", "step"))
-    return LAWS[law](name, low=low, high=high, step=step, count=stages)
+    if not isinstance(law, str) or law not in RANGE_KEYS:
+        raise SpaceError(f'{where}: unknown law "{law}"{did_you_mean(str(law), RANGE_KEYS)}')
+    for key in (key for key in RANGE_KEYS[law] if key != "step"):
+        if key not in table:
+            raise SpaceError(f'{where}: key "{key}" is missing')
+    for key in set(table) - {*RANGE_KEYS[law], "law"}:
+        raise SpaceError(f"{where}: {key} must be left out for the law {law}, which takes {', '.join(RANGE_KEYS[law])}")
+    if law == "log-spaced":
+        whole = {key: _integer(table[key], f"{where}: {key}") for key in RANGE_KEYS[law]}
+        return log_spaced(name, **whole, count=count)
+    make = log_uniform if law == "log-uniform" else uniform_range
+    return make(name, **{key: _number(table.get(key, 1), f"{where}: {key}") for key in RANGE_KEYS[law]}, count=count)
 
 
-def _integer(value: Any, what: str, where: str) -> int:
+def _value_list(values: Any, where: str) -> list[Any]:
+    """Return values of one kind: numbers, texts, or true and false."""
+    kinds = ((int, float), (str,), (bool,))
+    if isinstance(values, list):
+        for kind in kinds:
+            if all(isinstance(value, kind) and (bool in kind or not isinstance(value, bool)) for value in values):
+                return values
+    raise SpaceError(f"{where}: values must be a list of numbers, of texts, or of true and false; got {values!r}")
+
+
+def _number(value: Any, what: str) -> float:
+    """Return a grid's number as it is: grids of whole numbers hold whole numbers."""
+    if isinstance(value, float) and math.isfinite(value) and value > 0:
+        return value
+    return _integer(value, what)
+
+
+def _integer(value: Any, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SpaceError(f"{where}{': ' if where else ''}{what} must be a whole number of at least 1; got {value!r}")
+        raise SpaceError(f"{what} must be a whole number of at least 1; got {value!r}")
     return value

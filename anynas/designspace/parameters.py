@@ -9,28 +9,37 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from anynas.errors import SpaceError
 
+CEILING_SLACK = 1e-9  # a power that should be whole comes out above it by rounding
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One design choice of a stage, such as `width`: its values in increasing order, and their probabilities."""
+    """One design choice, such as `width`: its values, numbers in increasing order, and their probabilities."""
 
     name: str
-    values: tuple[Any, ...]
+    values: tuple[Any, ...]  # whole numbers, numbers, texts, or true and false
     probabilities: tuple[float, ...]
     law: str  # as a reader should see it: "log-uniform 8..1024 by 8", "uniform 1, 2, 4"
-    count: int = 1  # how many of it an architecture has: one a stage
+    count: int = 1  # how many of it an architecture has at most: one a stage, or one for all
+    blocks: int = 1  # for a choice made for every block: blocks in a stage, at most
 
     @property
     def columns(self) -> list[str]:
-        """Names of its columns in a table: width_1, width_2, ...; the bare name if there is only one."""
-        return [self.name] if self.count == 1 else [f"{self.name}_{stage}" for stage in range(1, self.count + 1)]
+        """Names of its columns in a table: width_1, width_2, ...; with blocks width_1_1, ...; bare if only one."""
+        if self.count * self.blocks == 1:
+            return [self.name]
+        stages = [f"{self.name}_{stage}" for stage in range(1, self.count + 1)]
+        if self.blocks == 1:
+            return stages
+        return [f"{stage}_{block}" for stage in stages for block in range(1, self.blocks + 1)]
 
 
-def log_uniform(name: str, *, low: int, high: int, step: int, count: int) -> Parameter:
+def log_uniform(name: str, *, low: float, high: float, step: float, count: int = 1) -> Parameter:
     """Return a parameter that is log-uniform on the multiples of `step` from low to high.
 
     Raises:
@@ -41,38 +50,88 @@ def log_uniform(name: str, *, low: int, high: int, step: int, count: int) -> Par
     edges = [first_edge, *values]
     span = math.log(high / first_edge)
     probabilities = tuple(math.log(upper / lower) / span for lower, upper in zip(edges, values, strict=False))
-    law = f"log-uniform {low}..{high}" + (f" by {step}" if step != 1 else "")
-    return Parameter(name=name, values=values, probabilities=probabilities, law=law, count=count)
+    return Parameter(
+        name=name,
+        values=values,
+        probabilities=probabilities,
+        law=f"log-uniform {_range(low, high, step)}",
+        count=count,
+    )
 
 
-def uniform_range(name: str, *, low: int, high: int, step: int, count: int) -> Parameter:
+def uniform_range(name: str, *, low: float, high: float, step: float, count: int = 1) -> Parameter:
     """Return a parameter that is uniform on the multiples of `step` from low to high.
 
     Raises:
         SpaceError: low or high is no multiple of step, or low > high.
     """
     values = _grid(name, low, high, step)
-    law = f"uniform {low}..{high}" + (f" by {step}" if step != 1 else "")
-    probabilities = (1 / len(values),) * len(values)
-    return Parameter(name=name, values=values, probabilities=probabilities, law=law, count=count)
+    return Parameter(
+        name=name,
+        values=values,
+        probabilities=_even(values),
+        law=f"uniform {_range(low, high, step)}",
+        count=count,
+    )
 
 
-def uniform(name: str, values: Sequence[Any], *, count: int) -> Parameter:
-    """Return a parameter that is uniform on a list of distinct values, in increasing order.
+def log_spaced(name: str, *, low: int, high: int, num: int, count: int = 1) -> Parameter:
+    """Return a parameter that is uniform on `num` values evenly spaced in their logarithm, rounded up.
+
+    The grids of arXiv 1905.13214: 1, 2, 3, 4, 5, 8, 11, 17, 24 for nine values from 1 to 24.
 
     Raises:
-        SpaceError: The list is empty or not strictly increasing.
+        SpaceError: low > high, or so many values are not distinct.
     """
-    if not values or any(b <= a for a, b in itertools.pairwise(values)):
-        raise SpaceError(f"{name}: values must be in increasing order, at least one, none twice; got {list(values)}")
-    law = f"uniform {', '.join(map(str, values))}" if len(values) > 1 else f"always {values[0]}"
-    probabilities = (1 / len(values),) * len(values)
-    return Parameter(name=name, values=tuple(values), probabilities=probabilities, law=law, count=count)
+    if not 1 <= low <= high or num < 1 or (num == 1) != (low == high):
+        raise SpaceError(
+            f"{name}: low must be at least 1 and at most high, and num at least 2 unless they are equal; "
+            f"got low {low}, high {high}, num {num}"
+        )
+    exponents = (position / max(num - 1, 1) for position in range(num))
+    values = tuple(math.ceil(low * (high / low) ** exponent - CEILING_SLACK) for exponent in exponents)
+    if len(set(values)) < num:
+        raise SpaceError(f"{name}: num must leave the values distinct; got {num} from {low} to {high}: {list(values)}")
+    shown = ", ".join(map(str, values))
+    return Parameter(name=name, values=values, probabilities=_even(values), law=f"uniform {shown}", count=count)
 
 
-def _grid(name: str, low: int, high: int, step: int) -> tuple[int, ...]:
-    if not 1 <= low <= high:
-        raise SpaceError(f"{name}: low must be at least 1 and at most high; got low {low}, high {high}")
-    if step < 1 or low % step or high % step:
+def uniform(name: str, values: Sequence[Any], *, count: int = 1) -> Parameter:
+    """Return a parameter that is uniform on a list of distinct values: numbers in increasing order, or texts.
+
+    Raises:
+        SpaceError: The list is empty, has a value twice, or has numbers that do not increase.
+    """
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+    ordered = not numbers or all(a < b for a, b in itertools.pairwise(values))
+    if not values or not ordered or len(set(values)) < len(values):
+        order = "in increasing order, " if numbers else ""
+        raise SpaceError(f"{name}: values must be {order}at least one, none twice; got {list(values)}")
+    shown = [_text(value) for value in values]
+    law = f"uniform {', '.join(shown)}" if len(values) > 1 else f"always {shown[0]}"
+    return Parameter(name=name, values=tuple(values), probabilities=_even(values), law=law, count=count)
+
+
+def _even(values: Sequence[Any]) -> tuple[float, ...]:
+    return (1 / len(values),) * len(values)
+
+
+def _range(low: float, high: float, step: float) -> str:
+    return f"{_text(low)}..{_text(high)}" + (f" by {_text(step)}" if step != 1 else "")
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _grid(name: str, low: float, high: float, step: float) -> tuple[float, ...]:
+    """Return the multiples of step; each is the float nearest to the decimal that a reader would write."""
+    whole = all(isinstance(value, int) for value in (low, high, step))
+    if not 0 < low <= high:
+        least = "at least 1" if whole else "above 0"
+        raise SpaceError(f"{name}: low must be {least} and at most high; got low {low}, high {high}")
+    unit = Decimal(str(step))
+    if step <= 0 or Decimal(str(low)) % unit or Decimal(str(high)) % unit:
         raise SpaceError(f"{name}: low and high must be multiples of step; got low {low}, high {high}, step {step}")
-    return tuple(range(low, high + 1, step))
+    steps = range(int(Decimal(str(low)) / unit), int(Decimal(str(high)) / unit) + 1)
+    return tuple(int(unit * k) if whole else float(unit * k) for k in steps)

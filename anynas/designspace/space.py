@@ -17,25 +17,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anynas.architecture import Architecture, anynet
-from anynas.counting import Complexity, count_anynets
+from anynas.architecture import Architecture
 from anynas.designspace.bounds import Bounds, Range
-from anynas.designspace.constraints import Constraint, Points, constraint_for
+from anynas.designspace.constraints import Points
+from anynas.designspace.forms import Each, Form, LineForm
+from anynas.designspace.groups import (
+    LENGTH,
+    Group,
+    Settings,
+    by_blocks,
+    by_stages,
+    draw,
+    holds,
+    independent,
+    points_of,
+)
+from anynas.designspace.line import Line
+from anynas.designspace.members import Members
 from anynas.designspace.parameters import Parameter
+from anynas.designspace.repeats import ABSENT
 from anynas.errors import ArchitectureError, EmptyBandError, SpaceError, did_you_mean
 from anynas.regimes import Regime
 
 BLOCK = 4096  # candidates drawn at once; part of what a draw depends on
+COUNTED_TOGETHER = 64  # candidates counted at a time where each needs its own tree
 FRUITLESS = 1 << 20  # candidates in a row outside the bounds after which a band counts as empty
+FRUITLESS_TREES = 1 << 14  # likewise where each needs its own tree, a thousand times slower
 CONSTRAINTS = ("tie", "equal", "nondecreasing", "nonincreasing")
-FIELDS = {  # parameter of a stage -> field of the family's parameters
-    "depth": "depths",
-    "width": "widths",
-    "bottleneck_ratio": "bottleneck_ratios",
-    "group_width": "group_widths",
-}
 
-Values = dict[str, NDArray[np.int64]]  # parameter -> (n, stages)
+Member = tuple[Architecture, NDArray[np.float64]]  # and the point of the unit cube that decodes to it
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,10 +56,10 @@ class DesignSpace:
     """
 
     name: str
-    family: str
+    family: str  # of the architectures; "regnet" for AnyNets that follow a line
     regime: Regime
     parameters: tuple[Parameter, ...]
-    stages: int
+    stages: int | Parameter  # one number for all, or a parameter of its own
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # family's fields that are the same throughout
     tie: tuple[str, ...] = ()  # parameters with one value for all stages, drawn once
     equal: tuple[str, ...] = ()  # the stages' law conditioned on equal values
@@ -64,10 +74,14 @@ class DesignSpace:
             for name in getattr(self, kind):
                 if name not in names:
                     raise SpaceError(f'{kind}: unknown parameter "{name}"{did_you_mean(name, names)}')
+                if self._form.parameters[name] == "network":
+                    raise SpaceError(f"{kind}: {name} must be a choice of each stage; it is one for the whole network")
         try:
-            _ = self._shape_fields
+            self._members.check()
         except ArchitectureError as error:
-            raise SpaceError(f"fixed: {error}") from None
+            raise SpaceError(str(error)) from None
+        if self.family != "regnet":  # whose law takes a second to prepare, and is there when it is needed
+            _ = self._groups
 
     def __repr__(self) -> str:
         counts = f"{self.dimension} free parameters, {self.size():.2e} settings"
@@ -76,7 +90,7 @@ class DesignSpace:
     @property
     def dimension(self) -> int:
         """Number of free parameters: axes of the unit cube that `decode` reads."""
-        return sum(constraint.num_axes for _, constraint in self._axes())
+        return sum(group.law.num_axes for group in self._groups)
 
     @property
     def digest(self) -> str:
@@ -87,24 +101,27 @@ class DesignSpace:
         """
         law = {
             "family": self.family,
-            "stages": self.stages,
-            "fixed": self._shape_fields,
-            "parameters": [[p.name, list(p.values), [f"{q:.9e}" for q in p.probabilities]] for p in self.parameters],
+            "stages": self.stages if isinstance(self.stages, int) else _law_of(self.stages),
+            "fixed": self._members.same_throughout[self._members.most_stages],
+            "parameters": [
+                [*_law_of(p), *(() if self._form.parameters[p.name] == "stage" else (p.count, p.blocks))]
+                for p in self.parameters
+            ],
             "constraints": [sorted(self._kinds(parameter.name)) for parameter in self.parameters],
         }
         return hashlib.sha256(json.dumps(law, sort_keys=True).encode()).hexdigest()[:16]
 
     def size(self) -> int:
         """Return the exact number of nominal settings."""
-        return math.prod(constraint.size() for constraint in self._constraints.values())
+        return math.prod(group.law.size() for group in self._groups)
 
     def contains(self, architecture: Architecture) -> bool:
         """Return whether the architecture's shape is one of this space's, by nominal values.
 
         Its stem, strides and everything else that a regime owns play no part: a space says which shapes, a regime for
-        which images.
+        which images. Families name these fields as `regime_fields`.
         """
-        return self._indices_of(architecture) is not None
+        return self._settings_of(architecture) is not None
 
     def sample(
         self,
@@ -132,41 +149,46 @@ class DesignSpace:
         if n < 0 or start < 0:
             raise SpaceError(f"n and start must be at least 0; got n {n}, start {start}")
         bounds = Bounds(flops=flops, params=params, activations=activations)
-        return list(itertools.islice(self.draws(seed=seed, bounds=bounds, start=start), n))
+        drawn = itertools.islice(self.draws(seed=seed, bounds=bounds, start=start), n)
+        return [architecture for architecture, _ in drawn]
 
-    def draws(self, *, seed: int, bounds: Bounds, start: int = 0) -> Iterator[Architecture]:
-        """Yield the endless sequence of draws from index `start` on, as `sample` gives them."""
+    def draws(self, *, seed: int, bounds: Bounds, start: int = 0) -> Iterator[Member]:
+        """Yield the endless sequence of draws from index `start` on, as `sample` gives them, with their points."""
         if seed < 0:
             raise SpaceError(f"seed must be at least 0; got {seed}")
         return self.accepted(self._random_points(seed), bounds, start=start)
 
-    def accepted(self, blocks: Iterable[Points], bounds: Bounds, *, start: int = 0) -> Iterator[Architecture]:
+    def accepted(self, blocks: Iterable[Points], bounds: Bounds, *, start: int = 0) -> Iterator[Member]:
         """Decode points, block by block, and yield the architectures within the bounds from the `start`-th on.
 
         Args:
             blocks: Points of the unit cube, each (n, dimension).
             bounds: What counts as accepted.
-            start: How many accepted ones to pass over; passing over builds nothing.
+            start: How many accepted ones to pass over; passing over builds as little as counting needs.
+
+        Yields:
+            Architectures, and the points that decode to them.
 
         Raises:
-            EmptyBandError: Over a million candidates in a row were outside the bounds.
+            EmptyBandError: Very many candidates in a row were outside the bounds.
         """
         accepted = candidates = fruitless = 0
-        for points in blocks:
-            values = self._values(points)
+        patience = FRUITLESS if self._members.counts_arrays else FRUITLESS_TREES
+        for points, settings in self._parts(blocks, bounds):
+            inside = np.arange(len(points))
             if bounds != Bounds():
-                inside = bounds.accept(self._count(values))
-                values = {name: column[inside] for name, column in values.items()}
-            count = len(next(iter(values.values())))
-            first = min(max(start - accepted, 0), count)
-            accepted, candidates = accepted + count, candidates + len(points)
-            fruitless = 0 if count else fruitless + len(points)
-            if fruitless >= FRUITLESS:
+                inside = np.flatnonzero(bounds.accept(self._members.count(settings)))
+            first = min(max(start - accepted, 0), len(inside))
+            accepted, candidates = accepted + len(inside), candidates + len(points)
+            fruitless = 0 if len(inside) else fruitless + len(points)
+            if fruitless >= patience:
                 raise EmptyBandError(
                     f"{self.name} ({self.regime.name}): {bounds} must hold for some draws; accepted {accepted} of "
                     f"{candidates:,} candidates; widen the band"
                 )
-            yield from self._architectures({name: column[first:] for name, column in values.items()})
+            rows = inside[first:]
+            kept = {name: columns[rows] for name, columns in settings.items()}
+            yield from zip(self._members.architectures(kept), points[rows], strict=True)
 
     def decode(self, u: ArrayLike) -> Architecture:
         """Map a point of the closed unit cube, shape (dimension,), to an architecture; uniform points give the law of
@@ -175,11 +197,7 @@ class DesignSpace:
         Raises:
             SpaceError: The point has another length or lies outside.
         """
-        point = np.asarray(u, dtype=np.float64)
-        if point.shape != (self.dimension,) or not ((point >= 0) & (point <= 1)).all():
-            came = " ".join(np.array2string(point, threshold=20).split())
-            raise SpaceError(f"{self.name}: a point must be {self.dimension} numbers in [0, 1]; got {came}")
-        return next(self._architectures(self._values(point[None, :])))
+        return next(self._members.architectures(self._settings(self._checked(u))))
 
     def encode(self, architecture: Architecture) -> NDArray[np.float64]:
         """Return a point that decodes to the architecture's shape: the centre of those that do, shape (dimension,).
@@ -187,11 +205,10 @@ class DesignSpace:
         Raises:
             SpaceError: The space does not contain the architecture.
         """
-        indices = self._indices_of(architecture)
-        if indices is None:
+        settings = self._settings_of(architecture)
+        if settings is None:
             raise SpaceError(f"{self.name} must contain the architecture; got {architecture.parameters}")
-        parts = [constraint.points(indices[parameter.name])[0] for parameter, constraint in self._axes()]
-        return np.concatenate(parts) if parts else np.empty(0)
+        return np.asarray(points_of(self._groups, settings)[0])
 
     def derive(
         self,
@@ -214,7 +231,7 @@ class DesignSpace:
             description: One line.
 
         Raises:
-            SpaceError: A parameter is unknown.
+            SpaceError: A parameter is unknown, or is one for the whole network.
         """
         for kind, given in zip(CONSTRAINTS, (tie, equal, nondecreasing, nonincreasing), strict=True):
             if isinstance(given, str):
@@ -230,89 +247,88 @@ class DesignSpace:
         )
 
     def columns_of(self, architecture: Architecture) -> dict[str, Any]:
-        """Return nominal values under the names of a table's columns: width_1, depth_3, ..."""
+        """Return nominal values under the names of a table's columns: width_1, depth_3, ...
+
+        Raises:
+            SpaceError: The space does not contain the architecture.
+        """
+        return self.columns_at(self.encode(architecture))
+
+    def columns_at(self, u: ArrayLike) -> dict[str, Any]:
+        """Return the nominal values at a point of the unit cube: `columns_of` what it decodes to."""
+        settings = self._settings(self._checked(u))
         return {
-            column: value
-            for parameter in self.parameters
-            for column, value in zip(
-                parameter.columns, getattr(architecture.parameters, FIELDS[parameter.name]), strict=True
-            )
+            column: parameter.values[index]
+            for parameter in self.all_parameters
+            for column, index in zip(parameter.columns, settings[parameter.name][0].tolist(), strict=True)
+            if index != ABSENT
         }
 
-    def _kinds(self, name: str) -> set[str]:
-        return {kind for kind in CONSTRAINTS if name in getattr(self, kind)}
+    @property
+    def all_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters, and the number of stages first if that is one."""
+        return self._members.all_parameters
+
+    def each(self, parameter: Parameter) -> Each:
+        """Return for what a parameter is chosen once: network, stage or block."""
+        return self._members.each(parameter)
+
+    @property
+    def _form(self) -> Form:
+        return self._members.form
 
     @functools.cached_property
-    def _constraints(self) -> dict[str, Constraint]:
-        return {
-            parameter.name: constraint_for(self._kinds(parameter.name), parameter.probabilities, parameter.count)
-            for parameter in self.parameters
-        }
+    def _members(self) -> Members:
+        return Members(self.family, self.parameters, self.stages, self.fixed, self.regime)
 
-    def _axes(self) -> list[tuple[Parameter, Constraint]]:
-        """Return the parameters that are free: those with a single value have no axis."""
-        return [(p, self._constraints[p.name]) for p in self.parameters if len(p.values) > 1]
-
-    def _values(self, points: Points) -> Values:
-        """Map points (n, dimension) to values."""
-        values, axis = {}, 0
-        for parameter in self.parameters:
-            grid = np.asarray(parameter.values)
-            if len(grid) == 1:
-                values[parameter.name] = np.full((len(points), parameter.count), grid[0])
-                continue
-            constraint = self._constraints[parameter.name]
-            values[parameter.name] = grid[constraint.indices(points[:, axis : axis + constraint.num_axes])]
-            axis += constraint.num_axes
-        return values
-
-    def _indices_of(self, architecture: Architecture) -> dict[str, NDArray[np.int64]] | None:
-        """Return each parameter's positions in its grid, (1, stages); None if the space has no such architecture."""
-        parameters = architecture.parameters
-        if architecture.family != self.family or any(
-            getattr(parameters, name) != value for name, value in self._shape_fields.items()
-        ):
-            return None
-        indices = {}
-        for parameter in self.parameters:
-            given = getattr(parameters, FIELDS[parameter.name])
-            if len(given) != parameter.count or any(value not in parameter.values for value in given):
-                return None
-            row = np.array([[parameter.values.index(value) for value in given]])
-            if not self._constraints[parameter.name].holds(row)[0]:
-                return None
-            indices[parameter.name] = row
-        return indices
+    def _kinds(self, name: str) -> frozenset[str]:
+        return frozenset(kind for kind in CONSTRAINTS if name in getattr(self, kind))
 
     @functools.cached_property
-    def _shape_fields(self) -> dict[str, Any]:
-        """The fields that all members share, whatever the regime, as the family completes them: Y has a ratio."""
-        stage: dict[str, Any] = dict.fromkeys(FIELDS.values(), (1,))
-        member = anynet(**stage, **self.fixed).parameters
-        return {name: getattr(member, name) for name in ("block", "se_ratio", "conv_bias", *self.fixed)}
+    def _groups(self) -> tuple[Group, ...]:
+        named = {parameter.name: parameter for parameter in self.parameters}
+        if isinstance(self._form, LineForm):
+            line = ("depth", "w0", "wa", "wm")
+            law = Line(**{name: named[name] for name in line}, stages=self._form.stages)
+            rest = (independent(p, frozenset()) for name, p in named.items() if name not in line)
+            return (Group(tuple((name, 0) for name in line), law), *rest)
+        per_block = [p for p in self.parameters if self._form.parameters[p.name] == "block"]
+        per_stage = [p for p in self.parameters if self._form.parameters[p.name] == "stage"]
+        if per_block:
+            joint = by_blocks(named[LENGTH], per_block, self._kinds)
+            drawn = {LENGTH, *(p.name for p in per_block)}
+        elif isinstance(self.stages, Parameter):
+            joint = [by_stages(self.stages, per_stage, self._kinds)]
+            drawn = {p.name for p in per_stage}
+        else:
+            joint, drawn = [], set()
+        rest = (independent(p, self._kinds(p.name)) for p in self.parameters if p.name not in drawn)
+        return (*joint, *rest)
 
-    def _shared_fields(self) -> dict[str, Any]:
-        regime = self.regime
-        return {
-            **self._shape_fields,
-            "strides": (regime.stage_stride,) * self.stages,
-            "stem_width": regime.stem_width,
-            "stem_stride": regime.stem_stride,
-            "stem_kernel": regime.stem_kernel,
-        }
+    def _checked(self, u: ArrayLike) -> Points:
+        """Return a point as an array (1, dimension)."""
+        point = np.asarray(u, dtype=np.float64)
+        if point.shape != (self.dimension,) or not ((point >= 0) & (point <= 1)).all():
+            came = " ".join(np.array2string(point, threshold=20).split())
+            raise SpaceError(f"{self.name}: a point must be {self.dimension} numbers in [0, 1]; got {came}")
+        return point[None, :]
 
-    def _architectures(self, values: Values) -> Iterator[Architecture]:
-        shared = self._shared_fields()
-        names = [FIELDS[name] for name in values]
-        rows = zip(*(column.tolist() for column in values.values()), strict=True)
-        return (anynet(**dict(zip(names, row, strict=True)), **shared) for row in rows)
+    def _settings(self, points: Points) -> Settings:
+        return draw(self._groups, {p.name: p for p in self.all_parameters}, points)
 
-    def _count(self, values: Values) -> Complexity:
-        fields: dict[str, Any] = {FIELDS[name]: column for name, column in values.items()}
-        regime = self.regime
-        return count_anynets(
-            **fields, **self._shared_fields(), input_shape=regime.input_shape, num_classes=regime.num_classes
-        )
+    def _parts(self, blocks: Iterable[Points], bounds: Bounds) -> Iterator[tuple[Points, Settings]]:
+        """Yield points and their settings, in parts small enough that what is counted in vain costs little."""
+        for points in blocks:
+            settings = self._settings(points)
+            step = len(points) if self._members.counts_arrays or bounds == Bounds() else COUNTED_TOGETHER
+            for begin in range(0, len(points), step):
+                part = slice(begin, begin + step)
+                yield points[part], {name: columns[part] for name, columns in settings.items()}
+
+    def _settings_of(self, architecture: Architecture) -> Settings | None:
+        """Return an architecture's settings, (1, columns); None if the space does not contain it."""
+        settings = self._members.settings_of(architecture)
+        return settings if settings is not None and holds(self._groups, settings)[0] else None
 
     def _random_points(self, seed: int) -> Iterator[Points]:
         """Yield blocks of uniform points, each a function of (seed, digest, block) alone."""
@@ -320,3 +336,7 @@ class DesignSpace:
         for block in itertools.count():
             generator = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, block]))
             yield generator.random((BLOCK, self.dimension))
+
+
+def _law_of(parameter: Parameter) -> list[Any]:
+    return [parameter.name, list(parameter.values), [f"{q:.9e}" for q in parameter.probabilities]]

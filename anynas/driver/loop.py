@@ -289,7 +289,7 @@ def _entry(setting: Setting, job: Job, result: TrialResult) -> Entry:
         activations=counted.activations,
         epochs=setting.fidelity.epochs,
         images=setting.num_images,
-        columns=setting.space.columns_of(job.proposal.architecture),
+        columns=setting.space.columns_at(job.proposal.point),
         point=job.proposal.point,
     )
 

@@ -23,6 +23,7 @@ import numpy as np
 from anynas.architecture import Architecture
 from anynas.counting import complexity
 from anynas.designspace import Bounds, DesignSpace
+from anynas.designspace.space import Member
 from anynas.errors import SettingsError, did_you_mean
 
 STARTUP = 8  # random draws before TPE's model has something to say
@@ -64,16 +65,15 @@ class Sampler(Protocol):
 class SequenceSampler:
     """Proposals that are a function of their number alone: nothing is learnt."""
 
-    def __init__(self, space: DesignSpace, architectures: Iterator[Architecture]) -> None:
-        self._space = space
-        self._architectures = architectures
-        self._taken: list[Architecture] = []
+    def __init__(self, members: Iterator[Member]) -> None:
+        self._members = members
+        self._taken: list[Member] = []
 
     def ask(self, number: int) -> Proposal:
-        """Return the architecture with this index."""
-        self._taken += itertools.islice(self._architectures, max(number + 1 - len(self._taken), 0))
-        architecture = self._taken[number]
-        return Proposal(architecture, tuple(self._space.encode(architecture).tolist()))
+        """Return the architecture with this index, and its point."""
+        self._taken += itertools.islice(self._members, max(number + 1 - len(self._taken), 0))
+        architecture, point = self._taken[number]
+        return Proposal(architecture, tuple(point.tolist()))
 
     def tell(self, known: Known) -> None:
         """Learn nothing."""
@@ -92,7 +92,7 @@ class TPESampler:
         self._axes: dict[str, optuna.distributions.BaseDistribution] = {
             f"u{axis:02d}": optuna.distributions.FloatDistribution(0.0, 1.0) for axis in range(space.dimension)
         }
-        self._startup = SequenceSampler(space, space.draws(seed=seed, bounds=bounds))
+        self._startup = SequenceSampler(space.draws(seed=seed, bounds=bounds))
         self._running: dict[int, Any] = {}  # number -> Optuna's trial
         self._errors: dict[str, float] = {}  # key -> error, of complete trials
         self._proposed: set[str] = set()  # keys
@@ -105,8 +105,8 @@ class TPESampler:
         self._study.sampler = self._optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=0, multivariate=True, constant_liar=True
         )
-        point: Point = ()
-        for _ in range(ASK_BUDGET):
+        point: Point = (0.5,) * len(self._axes)
+        for _ in range(ASK_BUDGET if len(self._proposed) < self._space.size() else 0):  # else all are known
             trial = self._study.ask(fixed_distributions=self._axes)
             point = tuple(trial.params[axis] for axis in self._axes)
             architecture = self._space.decode(point)
@@ -163,11 +163,10 @@ class TPESampler:
     def _nearest(self, number: int, point: Point) -> Proposal:
         seed = int(np.random.SeedSequence([self._seed, number, 1]).generate_state(1)[0])
         draws = list(itertools.islice(self._space.draws(seed=seed, bounds=self._bounds), FALLBACK_DRAWS))
-        fresh = [draw for draw in draws if draw.key not in self._proposed] or draws
-        points = [self._space.encode(draw) for draw in fresh]
-        distances = [float(np.sum((candidate - np.asarray(point)) ** 2)) for candidate in points]
-        nearest = int(np.argmin(distances))
-        return Proposal(fresh[nearest], tuple(points[nearest].tolist()))
+        fresh = [draw for draw in draws if draw[0].key not in self._proposed] or draws
+        distances = [float(np.sum((candidate - np.asarray(point)) ** 2)) for _, candidate in fresh]
+        architecture, nearest = fresh[int(np.argmin(distances))]
+        return Proposal(architecture, tuple(nearest.tolist()))
 
     def _violation(self, architecture: Architecture) -> float:
         if self._bounds == Bounds():
@@ -178,8 +177,8 @@ class TPESampler:
 
 
 SAMPLERS: dict[str, Callable[..., Sampler]] = {
-    "random": lambda space, seed, bounds: SequenceSampler(space, space.draws(seed=seed, bounds=bounds)),
-    "qmc": lambda space, seed, bounds: SequenceSampler(space, space.accepted(_sobol(space.dimension, seed), bounds)),
+    "random": lambda space, seed, bounds: SequenceSampler(space.draws(seed=seed, bounds=bounds)),
+    "qmc": lambda space, seed, bounds: SequenceSampler(space.accepted(_sobol(space.dimension, seed), bounds)),
     "tpe": lambda space, seed, bounds: TPESampler(space, seed=seed, bounds=bounds),
 }
 

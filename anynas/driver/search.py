@@ -30,6 +30,9 @@ DEFAULT_TRIALS = 14
 DEFAULT_SAMPLER = "tpe"
 FINALISTS = 3  # the best so many are trained again
 REPLICATES = 2  # so many times, with other seeds
+IMAGES = (  # what a regime says of images and AnyNets' stems; a space may have a regime of its own
+    *("input_shape", "num_classes", "stem_width", "stem_kernel", "stem_stride", "stage_stride"),
+)
 PROBES = 4  # draws that are timed for an estimate
 
 
@@ -173,7 +176,7 @@ def estimate(plan: SearchPlan) -> Estimate | None:
             Trial(number=0, architecture=draw, recipe=setting.recipe, fidelity=setting.fidelity, seed=0),
             worker,
         )
-        for draw in draws
+        for draw, _ in draws
     ]
     per_trial = float(np.mean(seconds))
     if plan.minutes is not None:
@@ -268,6 +271,7 @@ def _identity(setting: Setting, bounds: Bounds, sampler: str, data: str) -> dict
         "study": "search",
         "space": {"name": space.name, "digest": space.digest},
         "regime": space.regime.name,
+        "images": {name: list(v) if isinstance(v := getattr(space.regime, name), tuple) else v for name in IMAGES},
         "data": data,
         "recipe": dataclasses.asdict(setting.recipe),
         "fidelity": dataclasses.asdict(setting.fidelity),

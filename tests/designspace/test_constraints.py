@@ -25,7 +25,7 @@ CONSTRAINTS = st.sets(st.sampled_from(KINDS))
 
 @st.composite
 def laws(draw: st.DrawFn) -> Law:
-    weights = draw(st.lists(st.floats(0.01, 1), min_size=1, max_size=5))
+    weights = draw(st.lists(st.floats(0.01, 1), min_size=2, max_size=5))
     return tuple(weight / sum(weights) for weight in weights)
 
 

@@ -19,7 +19,6 @@ from anynas.counting import complexity
 from anynas.designspace import Bounds, DesignSpace, load_space
 from anynas.designspace import space as space_module
 from anynas.designspace.parameters import Parameter, log_uniform, uniform, uniform_range
-from anynas.designspace.space import FIELDS
 from anynas.errors import EmptyBandError, SpaceError
 from anynas.regimes import load_regime
 
@@ -28,6 +27,12 @@ PAPER_BAND = (360e6, 400e6)
 FASHION = load_regime("fashion")
 KINDS = ("tie", "equal", "nondecreasing", "nonincreasing")
 
+FIELDS = {  # parameter -> field of an AnyNet
+    "depth": "depths",
+    "width": "widths",
+    "bottleneck_ratio": "bottleneck_ratios",
+    "group_width": "group_widths",
+}
 Columns = dict[str, NDArray[np.int64]]  # parameter -> (n, stages)
 
 
@@ -67,6 +72,12 @@ def small_space(stages: int = 3, **constraints: Any) -> DesignSpace:
         stages=stages,
         **constraints,
     )
+
+
+def nominal_values(space: DesignSpace, points: NDArray[np.float64]) -> Columns:
+    """Return what points decode to, without building it."""
+    settings = space._settings(points)
+    return {p.name: np.asarray(p.values)[settings[p.name]] for p in space.parameters}
 
 
 def columns_of(architectures: list[Architecture]) -> Columns:
@@ -180,7 +191,7 @@ def from_sample(space: DesignSpace, n: int = 20_000) -> Columns:
 def from_cube(space: DesignSpace, n: int = 20_000) -> Columns:
     """Return what uniform points decode to; the first 2,000 by `decode` itself."""
     points = np.random.default_rng(8).random((n, space.dimension))
-    values = space._values(points)
+    values = nominal_values(space, points)
     decoded = columns_of([space.decode(point) for point in points[:2_000]])
     assert all((decoded[name] == values[name][:2_000]).all() for name in values)
     return values
@@ -272,7 +283,7 @@ def test_the_papers_band_accepts_the_published_share_of_candidates(
 ) -> None:
     space, inside, candidates = load_space(name, regime="imagenet"), 0, 0
     for points in itertools.islice(space._random_points(11), 75):
-        inside += int(Bounds(flops=PAPER_BAND).accept(space._count(space._values(points))).sum())
+        inside += int(Bounds(flops=PAPER_BAND).accept(space._members.count(space._settings(points))).sum())
         candidates += len(points)
     assert low < share_of_c * inside / candidates < high
 
@@ -392,7 +403,9 @@ def test_draws_in_chunks_are_the_whole_across_blocks_of_candidates() -> None:
 def test_draws_is_the_endless_sequence_of_sample() -> None:
     bounds = Bounds(flops=FASHION.flops)
     endless = E.draws(seed=4, bounds=bounds, start=3)
-    assert list(itertools.islice(endless, 10)) == E.sample(10, seed=4, start=3, flops=FASHION.flops)
+    drawn = list(itertools.islice(endless, 10))
+    assert [architecture for architecture, _ in drawn] == E.sample(10, seed=4, start=3, flops=FASHION.flops)
+    assert all(E.decode(point) == architecture for architecture, point in drawn)
 
 
 def test_a_band_keeps_the_draws_that_lie_in_it_in_their_order() -> None:

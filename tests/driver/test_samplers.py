@@ -329,7 +329,7 @@ def test_tpe_that_misses_throughout_its_budget_takes_a_draw_within_the_bounds_ne
         if proposal.point == points[-1]:
             continue  # a hit
         assert within(WIDE, NARROW, proposal.architecture)
-        assert proposal.point == tuple(WIDE.encode(proposal.architecture))
+        assert WIDE.columns_at(proposal.point) == WIDE.columns_of(proposal.architecture)
         distances = [float(np.linalg.norm(draw - points[-1])) for draw in draws]
         nearness.append(np.mean(np.asarray(distances) < np.linalg.norm(np.subtract(proposal.point, points[-1]))))
         seen.add(proposal.architecture.key)
@@ -344,10 +344,20 @@ def test_tpe_asks_no_more_often_than_its_budget_and_then_proposes_a_known_networ
 ) -> None:
     monkeypatch.setattr(samplers, "ASK_BUDGET", 5)
     points = decoded_points(monkeypatch)
-    space = plain_space(stages=1, depths=[1], widths=[4, 8])
-    history = search_alone(make_sampler("tpe", space, seed=0, bounds=FREE), total_width, range(STARTUP + 4))
+    space = plain_space(stages=1, depths=[1], widths=[4, 8, 400])
+    small = Bounds(flops=(0, 1e6))  # without the widest
+    history = search_alone(make_sampler("tpe", space, seed=0, bounds=small), total_width, range(STARTUP + 4))
     assert set(keys(history[:STARTUP])) == set(keys(history)), "the draws must have found both"
     assert len(points) == 4 * 5
+
+
+def test_tpe_asks_nothing_when_all_settings_of_a_space_were_proposed(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = decoded_points(monkeypatch)
+    space = plain_space(stages=1, depths=[1], widths=[4, 8])
+    history = search_alone(make_sampler("tpe", space, seed=0, bounds=FREE), total_width, range(STARTUP + 4))
+    assert len(set(keys(history[:STARTUP]))) == space.size() == 2
+    assert set(keys(history[STARTUP:])) <= set(keys(history[:STARTUP]))
+    assert points == []
 
 
 # tpe on trained networks

@@ -1,0 +1,151 @@
+"""A space's members: settings of its parameters to architectures and back, and what they cost."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from anynas.architecture import Architecture
+from anynas.counting import Complexity, complexity, count_anynets
+from anynas.designspace.forms import Each, Form, form_of, shared_fields
+from anynas.designspace.groups import LENGTH, Settings, places
+from anynas.designspace.parameters import Parameter
+from anynas.designspace.repeats import ABSENT
+from anynas.families import Family
+from anynas.regimes import Regime
+
+CHECKED_ONE_BY_ONE = 32  # of a longer grid the ends are checked alone
+
+
+@dataclasses.dataclass(frozen=True)
+class Members:
+    """What a space's settings stand for; which of them belong to it is the law's affair."""
+
+    family: str
+    parameters: tuple[Parameter, ...]
+    stages: int | Parameter
+    fixed: Mapping[str, Any]
+    regime: Regime
+
+    @functools.cached_property
+    def form(self) -> Form:
+        """What the family's parameters mean."""
+        return form_of(self.family, self.most_stages)
+
+    @property
+    def stage_numbers(self) -> tuple[int, ...]:
+        """All numbers of stages."""
+        return self.stages.values if isinstance(self.stages, Parameter) else (self.stages,)
+
+    @property
+    def most_stages(self) -> int:
+        """The largest number of stages."""
+        return max(self.stage_numbers)
+
+    @functools.cached_property
+    def all_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters, and the number of stages first if that is one."""
+        return (self.stages, *self.parameters) if isinstance(self.stages, Parameter) else self.parameters
+
+    def each(self, parameter: Parameter) -> Each:
+        """Return for what a parameter is chosen once."""
+        return "network" if parameter is self.stages else self.form.parameters[parameter.name]
+
+    def check(self) -> None:
+        """Raise ArchitectureError unless there are members with each number of stages, and with each value."""
+        first = {p.name: p.values[0] for p in self.parameters}
+        for stages in self.stage_numbers:
+            self._template(first, stages)
+        for parameter in self.parameters:
+            few = len(parameter.values) <= CHECKED_ONE_BY_ONE
+            for value in parameter.values[1:] if few else parameter.values[-1:]:
+                self._template({**first, parameter.name: value}, self.most_stages)
+
+    @functools.cached_property
+    def same_throughout(self) -> dict[int, dict[str, Any]]:
+        """For each number of stages the fields that all members share, whatever the regime, as the family completes
+        them: Y has a ratio.
+        """
+        chosen = frozenset[str]().union(*(self.form.sets(p.name) for p in self.parameters))
+        first = {p.name: p.values[0] for p in self.parameters}
+        templates = {stages: self._template(first, stages) for stages in self.stage_numbers}
+        return {
+            stages: {name: getattr(member, name) for name in sorted(self.form.fields - chosen)}
+            for stages, member in templates.items()
+        }
+
+    def architectures(self, settings: Settings) -> Iterator[Architecture]:
+        """Yield the architecture of each row."""
+        rows = zip(*(settings[p.name].tolist() for p in self.all_parameters), strict=True)
+        for row in rows:
+            values: dict[str, Any] = {}
+            for parameter, indices in zip(self.all_parameters, row, strict=True):
+                present = tuple(parameter.values[index] for index in indices if index != ABSENT)
+                values[parameter.name] = present[0] if self.each(parameter) == "network" else present
+            stages = values.pop("stages", self.stages)
+            yield Architecture(self.form.member(values, self._shared[stages]))
+
+    def settings_of(self, architecture: Architecture) -> Settings | None:
+        """Return each parameter's positions in its grid, (1, columns); None if a value or fixed field is another."""
+        member = architecture.parameters
+        if not isinstance(member, self.form.family):
+            return None
+        given = self.form.values(member, {p.name: p for p in self.parameters})
+        if given is None:
+            return None
+        lengths = [len(given[p.name]) for p in self.parameters if self.each(p) == "stage"]
+        stages = lengths[0] if isinstance(self.stages, Parameter) else self.stages
+        if stages not in self.stage_numbers:
+            return None
+        if any(getattr(member, name) != value for name, value in self.same_throughout[stages].items()):
+            return None
+        settings = {}
+        for parameter in self.all_parameters:
+            values = (stages,) if parameter is self.stages else given[parameter.name]
+            row = np.full((1, parameter.count * parameter.blocks), ABSENT)
+            columns = places(parameter, self.each(parameter), given.get(LENGTH, ()))
+            if isinstance(self.stages, Parameter):
+                columns = columns[: len(values)]
+            if len(columns) != len(values) or max(columns) >= row.shape[1]:
+                return None
+            if any(value not in parameter.values for value in values):
+                return None
+            row[0, columns] = [parameter.values.index(value) for value in values]
+            settings[parameter.name] = row
+        return settings
+
+    @functools.cached_property
+    def counts_arrays(self) -> bool:
+        """Whether many candidates are counted at once."""
+        one = {p.name: np.array([[p.values[0]] * (p.count * p.blocks)]) for p in self.parameters}
+        return isinstance(self.stages, int) and self.form.anynets(one) is not None
+
+    def count(self, settings: Settings) -> Complexity:
+        """Count many members at the regime's input; arrays of one length."""
+        at: dict[str, Any] = {"input_shape": self.regime.input_shape, "num_classes": self.regime.num_classes}
+        if self.counts_arrays:
+            assert isinstance(self.stages, int)
+            values = {p.name: np.asarray(p.values)[settings[p.name]] for p in self.parameters}
+            stages: dict[str, Any] = self.form.anynets(values) or {}
+            shared = {**self.same_throughout[self.stages], **self._shared[self.stages]}
+            return count_anynets(**stages, **shared, **at)
+        counted = [complexity(architecture, **at) for architecture in self.architectures(settings)]
+        names = (field.name for field in dataclasses.fields(Complexity))
+        return Complexity(**{name: np.array([getattr(one, name) for one in counted]) for name in names})
+
+    @functools.cached_property
+    def _shared(self) -> dict[int, dict[str, Any]]:
+        return {stages: shared_fields(self.form, self.fixed, self.regime, stages) for stages in self.stage_numbers}
+
+    def _template(self, values: Mapping[str, Any], stages: int) -> Family:
+        """Return some member that has these values in all stages and blocks."""
+        filled = {}
+        for parameter in self.parameters:
+            value, each = values[parameter.name], self.each(parameter)
+            number = stages if isinstance(self.stages, Parameter) else parameter.count
+            if each == "block":
+                number = parameter.count * values[LENGTH]
+            filled[parameter.name] = value if each == "network" else (value,) * number
+        return self.form.template(filled, self._shared[stages], stages)

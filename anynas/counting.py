@@ -150,8 +150,12 @@ def _measure(layer: Layer, shape: Shape, place: _Place) -> tuple[Shape, Complexi
         case Sequence(layers=layers, name=name):
             place = place.inside(name)
             total = Complexity()
+            previous, before = None, None
             for number, child in enumerate(layers, start=1):
-                shape, cost = _measure(child, shape, place.at(number, child))
+                if child is not previous or shape != before:  # a stage is one block many times: it is measured once
+                    previous, before = child, shape
+                    after, cost = _measure(child, shape, place.at(number, child))
+                shape = after
                 total += cost
             return shape, total
         case Residual(body=body, shortcut=shortcut):

@@ -164,7 +164,7 @@ def test_bad_input_gets_one_line_and_exit_code_2(arguments, message, tmp_path, r
         ),
         (
             'extends = "AnyNetC"\n[parameters.depth]\nmax = 12',
-            'anynas: mine.toml: parameters.depth: unknown key "max"; known: high, law, low, step, values',
+            'anynas: mine.toml: parameters.depth: unknown key "max"; known: count, high, law, low, num, step, values',
         ),
         (
             'extends = "AnyNetC"\n[parameters.depth]\nlow = 20',

@@ -95,12 +95,11 @@ class AnyNet:
         effective = compatible(self.widths, self.bottleneck_ratios, self.group_widths, block=self.block)
         stages = zip(*(column.tolist() for column in effective), strict=True)
         for number, (width, inner_width, groups) in enumerate(stages, start=1):
-            blocks = []
-            for position in range(self.depths[number - 1]):
-                stride = self.strides[number - 1] if position == 0 else 1
-                blocks.append(self._block(in_width, width, inner_width, groups, stride))
-                in_width = width
-            parts.append(Sequence(tuple(blocks), name=f"stage{number}"))
+            first = self._block(in_width, width, inner_width, groups, self.strides[number - 1])
+            other = self._block(width, width, inner_width, groups, 1)
+            blocks = (first, *(other,) * (self.depths[number - 1] - 1))
+            parts.append(Sequence(blocks, name=f"stage{number}"))
+            in_width = width
         parts.append(Sequence((GlobalPool(), Flatten(), Linear(num_classes)), name="head"))
         return Sequence(tuple(parts))
 

@@ -90,12 +90,10 @@ class ResNet:
             inner_width = width
             if self.block == "bottleneck":
                 width, inner_width, groups = compatible_bottleneck(width, ratio, groups)
-            blocks = []
-            for position in range(depth):
-                stride = first_stride if position == 0 else 1
-                blocks.append(self._block(in_width, width, inner_width, groups, stride))
-                in_width = width
-            parts.append(Sequence(tuple(blocks)))
+            first = self._block(in_width, width, inner_width, groups, first_stride)
+            other = self._block(width, width, inner_width, groups, 1)
+            parts.append(Sequence((first, *(other,) * (depth - 1))))
+            in_width = width
         linear: Initialisation = "small_normal" if self.initialisation == "fan_out_normal" else self.initialisation
         parts.append(Sequence((GlobalPool(), Flatten(), Linear(num_classes, initialisation=linear))))
         return Sequence(tuple(parts))

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 Initialisation: TypeAlias = Literal[
     "fan_out_normal",  # weights N(0, sqrt(2 / (kernel * kernel * out_width))), biases 0: AnyNet
+    "fan_in_normal",  # weights N(0, sqrt(2 / (kernel * kernel * in_width / groups))), biases 0: arXiv 1502.01852
     "small_normal",  # weights N(0, 0.01), biases 0: AnyNet's head
     "xavier_uniform",  # weights Xavier uniform, biases as torch draws them: the lecture's networks
 ]

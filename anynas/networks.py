@@ -158,8 +158,12 @@ def _initialised(module: nn.Conv2d | nn.Linear, scheme: Initialisation, *, fan_o
     if scheme == "xavier_uniform":  # the lecture leaves biases as torch draws them
         nn.init.xavier_uniform_(module.weight)
         return module
-    deviation = math.sqrt(2 / fan_out) if scheme == "fan_out_normal" else 0.01
-    nn.init.normal_(module.weight, mean=0.0, std=deviation)
+    deviations = {
+        "fan_out_normal": math.sqrt(2 / fan_out),
+        "fan_in_normal": math.sqrt(2 / module.weight[0].numel()),
+        "small_normal": 0.01,
+    }
+    nn.init.normal_(module.weight, mean=0.0, std=deviations[scheme])
     if module.bias is not None:
         nn.init.zeros_(module.bias)
     return module

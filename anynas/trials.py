@@ -31,7 +31,7 @@ class Recipe:
     batch_size: int = 64
     label_smoothing: float = 0.0
     augmentation: Literal["none", "flip", "crop_flip"] = "none"  # crop: shifts by up to 1/8 of the side
-    initialisation: Literal["family", "fan_out_normal", "xavier_uniform"] = "family"  # family: as each layer says
+    initialisation: Literal["family", "fan_in_normal", "fan_out_normal", "xavier_uniform"] = "family"  # as layers say
 
     def __post_init__(self) -> None:
         check_types(self)

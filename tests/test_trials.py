@@ -91,7 +91,8 @@ def test_behind_the_warm_up_a_half_cosine_never_rises(num_steps: int, warmup_fra
         ),
         (
             {"initialisation": "xavier"},
-            'initialisation must be "family" or "fan_out_normal" or "xavier_uniform"; got \'xavier\'',
+            'initialisation must be "family" or "fan_in_normal" or "fan_out_normal" or "xavier_uniform"; '
+            "got 'xavier'",
         ),
         ({"batch_size": 64.0}, "batch_size must be a whole number; got 64.0"),
         ({"nesterov": "yes"}, "nesterov must be true or false; got 'yes'"),

@@ -80,8 +80,7 @@ class DesignSpace:
             self._members.check()
         except ArchitectureError as error:
             raise SpaceError(str(error)) from None
-        if self.family != "regnet":  # whose law takes a second to prepare, and is there when it is needed
-            _ = self._groups
+        _ = self._groups
 
     def __repr__(self) -> str:
         counts = f"{self.dimension} free parameters, {self.size():.2e} settings"

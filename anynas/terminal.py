@@ -30,13 +30,29 @@ def make_console() -> Console:
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
-def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
-    """Print a table; columns whose values are numbers are set flush right; long ones are folded, never cut."""
+def print_table(
+    console: Console,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    title: str = "",
+    right: Sequence[str] = (),
+) -> None:
+    """Print a table; long texts are folded, never cut.
+
+    Columns whose values are numbers are set flush right and kept whole, and so are those named in `right`.
+    """
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, show_edge=False)
     texts = [[_cell(value) for value in row] for row in rows]
     for position, column in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[position], (int, float)) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold", header_style="bold")
+        numeric = column in right or (bool(rows) and all(isinstance(row[position], (int, float)) for row in rows))
+        table.add_column(
+            column,
+            justify="right" if numeric else "left",
+            no_wrap=numeric,
+            overflow="fold",
+            header_style="bold",
+        )
     for row in texts:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)

@@ -14,6 +14,8 @@ from anynas.designspace.space import CONSTRAINTS, Member
 from anynas.layers import Shape
 from anynas.terminal import count, duration, plural, print_table
 
+LONGEST_SIZE = 26  # characters that `anynas spaces` gives a number
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -75,9 +77,18 @@ def print_files(console: Console, files: dict[str, Path]) -> None:
 
 
 def print_spaces(console: Console, spaces: list[DesignSpace]) -> None:
-    """Print a line a space."""
-    rows = [[s.name, s.family, s.dimension, s.size(), s.description] for s in spaces]
-    print_table(console, ["space", "family", "free", "size", "what it is"], rows)
+    """Print a line a space; sizes too long for a column are rounded there, and exact below."""
+    sizes = {space.name: f"{space.size():,}" for space in spaces}
+    shown = {
+        name: size if len(size) <= LONGEST_SIZE else f"{float(size.replace(',', '')):.3g}"
+        for name, size in sizes.items()
+    }
+    columns = ["space", "family", "free", "size", "what it is"]
+    rows = [[s.name, s.family, s.dimension, shown[s.name], s.description] for s in spaces]
+    print_table(console, columns, rows, right=["size"])
+    for name, size in sizes.items():
+        if size != shown[name]:
+            console.print(f"\n{name} has exactly {size}", soft_wrap=True)
 
 
 def print_space(console: Console, space: DesignSpace) -> None:

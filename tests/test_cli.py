@@ -13,6 +13,7 @@ import pytest
 
 import anynas
 from anynas.cli import main
+from anynas.designspace import builtin_spaces
 
 TINY = ["--epochs", "1", "--images", "64", "--executor", "inline"]
 
@@ -306,9 +307,18 @@ def test_sample_prints_the_spaces_own_draws(tmp_path, here):
 def test_spaces_lists_all_with_their_exact_sizes(tmp_path, here):
     code, out, _ = here("spaces", cwd=tmp_path)
     assert code == 0
-    sizes = {line.split()[0]: line.split()[3] for line in out.splitlines()[1:]}
-    assert sizes["AnyNetA"] == "1,846,757,322,198,614,016"
-    assert sizes["AnyNetE"] == "817,446,539,520"
+    table, _, notes = out.partition("\n\n")
+    assert max(map(len, table.splitlines())) <= 120
+    rows = {line.split()[0]: line.split()[1:4] for line in table.splitlines()[1:]}
+    assert rows.keys() == set(builtin_spaces())
+    for name, row in rows.items():
+        space = anynas.load_space(name)
+        assert row[:2] == [space.family, str(space.dimension)]
+        exactly = re.search(rf"^{name} has exactly ([\d,]+)$", notes, re.M)
+        assert exactly[1] == f"{space.size():,}" if exactly else row[2] == f"{space.size():,}"
+    assert rows["AnyNetA"][2] == "1,846,757,322,198,614,016"
+    assert rows["AnyNetE"][2] == "817,446,539,520"
+    assert rows["GoogLeNet"][2] == "1.6e+132"
 
 
 def test_show_prints_a_space_and_a_network(tmp_path, here):

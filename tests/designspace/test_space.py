@@ -717,12 +717,11 @@ def test_a_space_of_other_blocks_contains_and_counts_what_it_draws(
 @pytest.mark.parametrize(
     ("fixed", "message"),
     [
-        ({"block": "Q"}, 'fixed: anynet: unknown block "Q"; known: R, V, VR, X, Y'),
-        ({"conv_bias": 1}, "fixed: anynet: conv_bias must be true or false; got 1"),
+        ({"block": "Q"}, 'anynet: unknown block "Q"; known: R, V, VR, X, Y'),
+        ({"conv_bias": 1}, "anynet: conv_bias must be true or false; got 1"),
         (
             {"block": "R", "se_ratio": 0.5},
-            "fixed: anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; "
-            'got block "R", se_ratio 0.5',
+            'anynet: se_ratio must lie in (0, 1] for block Y and be 0 for every other; got block "R", se_ratio 0.5',
         ),
     ],
 )

@@ -76,7 +76,8 @@ class Tape:
             rectifies = position + 1 < len(steps) and isinstance(steps[position + 1], nn.ReLU)
             match module:
                 case nn.BatchNorm2d():
-                    x = self._normalised(module, x, added=None, rectifies=rectifies)
+                    before = steps[position - 1] if position else None
+                    x = self._normalised(module, x, before, added=None, rectifies=rectifies)
                     position += rectifies
                 case Sum():
                     x, fused = self._sum(module, x, rectifies=rectifies)
@@ -101,14 +102,18 @@ class Tape:
         kept = self._play([module.shortcut], kept)
         body = list(_steps([module.body]))
         if body and isinstance(body[-1], nn.BatchNorm2d):
-            x = self._play(body[:-1], inner)
-            return self._normalised(body[-1], x, added=kept, rectifies=rectifies), rectifies
+            x, before = self._play(body[:-1], inner), body[-2] if len(body) > 1 else None
+            return self._normalised(body[-1], x, before, added=kept, rectifies=rectifies), rectifies
         out = self._play(body, inner)
         y = self._signal(*out.value.shape)
         return self._record(Added(out, kept, y), y), False
 
-    def _normalised(self, module: nn.BatchNorm2d, x: Signal, *, added: Signal | None, rectifies: bool) -> Signal:
-        y = self._signal(*x.value.shape)
+    def _normalised(
+        self, module: nn.BatchNorm2d, x: Signal, before: nn.Module | None, *, added: Signal | None, rectifies: bool
+    ) -> Signal:
+        """Record a norm; without training it overwrites what a convolution has put out for it alone."""
+        overwrites = self._gradients is None and isinstance(before, nn.Conv2d)
+        y = x if overwrites else self._signal(*x.value.shape)
         return self._record(Normalised(module, x, y, self._gradients, added=added, rectifies=rectifies), y)
 
     def _leaf(self, module: nn.Module, x: Signal) -> Signal:

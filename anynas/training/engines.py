@@ -46,8 +46,8 @@ def make_engine(trial: Trial, data: PreparedData) -> Engine:
     if trial.recipe.initialisation != "family":
         initialise(network, trial.recipe.initialisation)
     if data.device.type == "cpu":
+        from anynas.training.cpu.convolutions import is_mostly_wide
         from anynas.training.cpu.engine import CpuEngine  # compiles its kernels when it is first imported
-        from anynas.training.cpu.tape import is_mostly_wide
 
         if not is_mostly_wide(trial.architecture.layers(data.num_classes), data.image_shape):
             return CpuEngine(network, trial, data)

@@ -1,0 +1,190 @@
+"""Section *trials*: the same networks, trained by anynas on its default executor, by Ray Tune, and by a plain loop.
+
+The networks are the first draws of AnyNetD in the fashion regime's band (seed 0); recipe, images, epochs, seeds,
+initial weights and evaluations are the same on all sides. A trial's seed is that of a search with the round's seed.
+"""
+
+import dataclasses
+import functools
+import itertools
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import (
+    BenchmarkError,
+    Fact,
+    Measurement,
+    Row,
+    Task,
+    compare,
+    mean_with_interval,
+    of,
+    paired,
+)
+from benchmarks.sides import run_side
+
+TITLE = "Trials"
+METHOD = (
+    "The first 16 draws of AnyNetD in the fashion regime's band (seed 0), trained with that regime's recipe and fidelity: "
+    "by anynas through its driver, on its default executor (Ray), with a record; by Ray Tune's Tuner with a function "
+    "trainable in ordinary torch (Dataset, DataLoader, contiguous memory format, one CPU a trial, a report an epoch); "
+    "and by a plain loop in ordinary torch, one network after the other with torch's own number of threads. Seeds, "
+    "initial weights, schedule and evaluations are the same. A round is all 16 networks on each side, each side in a "
+    "fresh process. *Trials* counts from the start of the first trial to the end of the last; *with start-up* counts "
+    "from the start of the process. For anynas a trial starts when the driver hands it to a worker. Seconds are wall time "
+    "a trial: all of a round's divided by its trials."
+)
+SPACE, DRAW_SEED = "AnyNetD", 0
+SIDES = {"anynas": "trials:population", "Ray Tune": "ray_tune:tuner", "plain loop": "plain:sequential"}
+EXPECTED_SECONDS = {"anynas": 7.0, "Ray Tune": 14.0, "plain loop": 17.0}  # a trial of two epochs of 8,000 images
+
+
+def tasks(*, quick: bool) -> list[Task]:
+    """Return rounds of all sides in turn: three of 16 networks; quick: one of two networks with few images."""
+    rounds, networks, images = (1, 2, 256) if quick else (3, 16, None)
+    turns = []
+    for number in range(rounds):
+        request = functools.cache(functools.partial(_request, number, networks, images))
+        for side in SIDES:
+            turns.append(
+                Task(
+                    label=f"trials: {side}, round {number + 1} of {rounds}",
+                    expected_seconds=12 + EXPECTED_SECONDS[side] * networks * ((images or 8000) / 8000),
+                    work=functools.partial(_turn, side, request),
+                )
+            )
+    return turns
+
+
+def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]:
+    """Return the ratios of wall time a trial, the difference of errors, and the share of time that workers train."""
+    rows, facts = [], []
+    for span, first in (("trials", "first_start"), ("trials, with start-up", "spawned")):
+        for other in ("Ray Tune", "plain loop"):
+            pairs = paired(measurements, {"side": other}, side="anynas")
+            seconds = [[_seconds_a_trial(m, first) for m in side] for side in zip(*pairs, strict=True)]
+            rows.append(compare(span, other, *seconds))
+    for side in SIDES:
+        rates = [60 / _seconds_a_trial(m, "first_start") for m in of(measurements, side=side)]
+        facts.append(Fact(name=f"{side}: trials a minute", value=statistics.median(rates), unit="", n=len(rates)))
+    shares = [100 * busy(m) for m in of(measurements, side="anynas")]
+    facts.append(Fact(name="workers busy with trials", value=statistics.median(shares), unit="%", n=len(shares)))
+    for other in ("plain loop", "Ray Tune"):
+        facts.append(_error_difference(measurements, other))
+    return rows, facts
+
+
+def busy(measurement: Measurement) -> float:
+    """Return the share of the workers' time, from the first start to the last end, that was spent in trials."""
+    wall = measurement["last_end"] - measurement["first_start"]
+    spent = sum(result["seconds"] for result in measurement["results"])
+    return float(spent / (measurement["workers"] * wall))
+
+
+def population(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Side: the same trials through anynas' driver, with a record; a search without its final confirmations."""
+    from anynas.driver.loop import Clock, Silent, run_search
+    from anynas.driver.samplers import make_sampler
+    from anynas.driver.search import plan_search
+    from anynas.execution.choosing import make_executor
+    from anynas.store import recording
+    from anynas.trials import Fidelity
+
+    plan = plan_search(
+        SPACE,
+        trials=len(request["trials"]),
+        seed=request["round"],
+        sampler="random",
+        fidelity=Fidelity(epochs=request["epochs"], images=request["images"]),
+        run=folder / "run",
+    )
+    sampler = make_sampler("random", plan.setting.space, seed=DRAW_SEED, bounds=plan.bounds)
+    notes: list[str] = []
+    with recording(plan.path, plan.identity) as recorder:
+        executor = make_executor(plan.executor, plan.workplace, workers=plan.workers, note=notes.append)
+        workers = executor.num_workers
+        try:
+            first_start = time.time()
+            entries = run_search(
+                plan.setting,
+                sampler,
+                executor,
+                recorder,
+                trials=plan.trials,
+                clock=Clock(),
+                progress=Silent(),
+                reuse=False,
+            )
+            last_end = time.time()
+        finally:
+            executor.close()
+    if notes or any(entry.result.state != "complete" for entry in entries):
+        raise BenchmarkError(f"all trials must be complete, on Ray; got {[*notes, *(e.result.reason for e in entries)]}")
+    if [entry.seed for entry in entries] != [trial["seed"] for trial in request["trials"]]:
+        raise BenchmarkError("both sides must train with the same seeds; the driver's are others")
+    return {
+        "first_start": first_start,
+        "last_end": last_end,
+        "workers": workers,
+        "threads": 1,
+        "results": [
+            {"key": e.architecture.key, "error": e.result.error, "seconds": e.result.seconds, "reason": e.result.reason}
+            for e in entries
+        ],
+    }
+
+
+def _turn(side: str, request: Any) -> Measurement:
+    measurement = run_side(SIDES[side], **request())
+    for bulky in ("trials", "recipe"):  # the same in every turn
+        del measurement[bulky]
+    return {"side": side, **measurement}
+
+
+def _request(number: int, networks: int, images: int | None) -> dict[str, Any]:
+    """Return what all sides of a round train, JSON-ready."""
+    from anynas.designspace import Bounds, load_space
+    from anynas.driver.loop import trial_seed
+
+    space = load_space(SPACE)
+    regime = space.regime
+    draws = itertools.islice(space.draws(seed=DRAW_SEED, bounds=Bounds(flops=regime.flops)), networks)
+    return {
+        "round": number,
+        "data": regime.data,
+        "images": images or regime.fidelity.images,
+        "epochs": regime.fidelity.epochs,
+        "recipe": dataclasses.asdict(regime.recipe),
+        "trials": [
+            {"key": draw.key, "architecture": draw.to_dict(), "seed": trial_seed(number, index)}
+            for index, (draw, _) in enumerate(draws)
+        ],
+    }
+
+
+def _seconds_a_trial(measurement: Measurement, first: str) -> float:
+    return float((measurement["last_end"] - measurement[first]) / len(measurement["results"]))
+
+
+def _error_difference(measurements: Sequence[Measurement], other: str) -> Fact:
+    """Return anynas' validation error minus the other's: the mean over networks of each network's mean over rounds.
+
+    The interval is over networks, whose rounds are not independent of each other.
+    """
+    differences: dict[str, list[float]] = {}
+    for ours, theirs in paired(measurements, {"side": other}, side="anynas"):
+        errors = {result["key"]: result["error"] for result in theirs["results"]}
+        for result in ours["results"]:
+            differences.setdefault(result["key"], []).append(result["error"] - errors[result["key"]])
+    mean, low, high = mean_with_interval([statistics.fmean(values) for values in differences.values()])
+    return Fact(
+        name=f"validation error, anynas minus {other}",
+        value=mean,
+        unit="points",
+        n=sum(map(len, differences.values())),
+        low=low,
+        high=high,
+    )

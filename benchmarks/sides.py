@@ -1,6 +1,6 @@
 """One side of a comparison in a fresh process, so that neither finds what the other has loaded, started or warmed up.
 
-    python -m benchmarks.sides trials:anynas FOLDER    reads a request from standard input, writes FOLDER/answer.json
+python -m benchmarks.sides trials:anynas FOLDER    reads a request from standard input, writes FOLDER/answer.json
 """
 
 import importlib

@@ -122,7 +122,9 @@ def population(request: dict[str, Any], folder: Path) -> dict[str, Any]:
         finally:
             executor.close()
     if notes or any(entry.result.state != "complete" for entry in entries):
-        raise BenchmarkError(f"all trials must be complete, on Ray; got {[*notes, *(e.result.reason for e in entries)]}")
+        raise BenchmarkError(
+            f"all trials must be complete, on Ray; got {[*notes, *(e.result.reason for e in entries)]}"
+        )
     if [entry.seed for entry in entries] != [trial["seed"] for trial in request["trials"]]:
         raise BenchmarkError("both sides must train with the same seeds; the driver's are others")
     return {

@@ -1,4 +1,4 @@
-"""Section *draws*: networks of AnyNet A, C, D and E within 360 to 400 million multiply-adds, against plain rejection."""
+"""Section *draws*: AnyNet A, C, D and E within 360 to 400 million multiply-adds, against plain rejection."""
 
 import math
 import random
@@ -10,13 +10,12 @@ from benchmarks.measuring import Fact, Measurement, Row, Task, compare, of, pair
 from benchmarks.rejection import draw_by_rejection
 
 TITLE = "Draws"
-METHOD = (
-    "`space.sample(500, ...)` in the regime imagenet, 360 to 400 million multiply-adds, against rejection in plain Python: "
-    "parameters drawn one by one, the constraint checked as soon as it can be, then one closed-form count a draw. "
-    "Rejection tries about ten thousand candidates for one draw of E, so it is timed on fewer draws (their number a round "
-    "is told below) and divided by them. Each round has a seed of its own. Seconds are a draw. Both must give one law: the "
-    "difference of the mean total depth is told with its interval over all draws."
-)
+METHOD = """\
+`space.sample(500, ...)` in the regime imagenet, 360 to 400 million multiply-adds, against rejection in plain Python:
+parameters drawn one by one, the constraint checked as soon as it can be, then one closed-form count a draw. Rejection
+tries about ten thousand candidates for one draw of E, so it is timed on fewer draws (their number a round is told
+below) and divided by them. Each round has a seed of its own. Seconds are a draw. Both must give one law: the
+difference of the mean total depth is told with its interval over all draws."""
 BAND = (360e6, 400e6)
 SPACES = {  # letter: draws by rejection in a round, seconds for one
     "A": (500, 0.003),

@@ -22,13 +22,12 @@ from benchmarks.measuring import Fact, Measurement, Row, Task, compare, of, pair
 from benchmarks.sides import run_side
 
 TITLE = "Driver"
-METHOD = (
-    "Trials of AnyNetD (fashion regime) that cost nothing: an executor looks errors up by key. Everything else is as in a "
-    "search, the record on disk included. Against `study.optimize` on SQLite and Ray Tune with OptunaSearch, both with 16 "
-    "parameters, random draws and an objective that returns at once; they are timed on fewer trials, told below, since "
-    "they cost more. Seconds are a trial. *tpe* is timed on a record that holds so many trials already, over the next few: "
-    "in `ask()`, and in all the rest."
-)
+METHOD = """\
+Trials of AnyNetD (fashion regime) that cost nothing: an executor looks errors up by key. Everything else is as in a
+search, the record on disk included. Against `study.optimize` on SQLite and Ray Tune with OptunaSearch, both with 16
+parameters, random draws and an objective that returns at once; they are timed on fewer trials, told below, since they
+cost more. Seconds are a trial. *tpe* is timed on a record that holds so many trials already, over the next few: in
+`ask()`, and in all the rest."""
 SPACE = "AnyNetD"
 SIZES = (100, 1_000, 10_000)
 SAMPLERS = ("random", "qmc")

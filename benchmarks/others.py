@@ -1,7 +1,7 @@
 """Studies as a user writes them without anynas: Optuna on SQLite, and Ray Tune with OptunaSearch.
 
-The 16 choices of AnyNet A, drawn at random, and an objective that costs nothing. Bounds are left out, which spares these
-sides the counting that anynas does.
+The 16 choices of AnyNet A, drawn at random, and an objective that costs nothing. Bounds are left out, which spares
+these sides the counting that anynas does.
 """
 
 import time

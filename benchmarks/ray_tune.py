@@ -1,5 +1,5 @@
-"""The same trainings under Ray Tune, in the ordinary way: a function trainable that reports each epoch, one CPU a trial,
-as many at once as there are cores. Everything else is as Ray sets it: threads, reuse of actors, loggers.
+"""The same trainings under Ray Tune, in the ordinary way: a function trainable that reports each epoch, one CPU a
+trial, as many at once as there are cores. Everything else is as Ray sets it: threads, reuse of actors, loggers.
 """
 
 import logging

@@ -5,6 +5,7 @@ and the draw is kept if they lie in the band. Plain Python on plain numbers. Def
 to 3.4 and appendix D.
 """
 
+import itertools
 import math
 import random
 from typing import NamedTuple
@@ -43,15 +44,13 @@ def candidate(letter: str, rng: random.Random) -> Draw | None:
     depths = [log_uniform(rng, 1, 16, 1) for _ in range(STAGES)]
     if letter in DEPTHS_RISE and not rises(depths):
         return None
-    if letter in SHARED_RATIO:
-        ratios = [rng.choice(RATIOS)] * STAGES
-    else:
-        ratios = [rng.choice(RATIOS) for _ in range(STAGES)]
-    if letter in SHARED_GROUP:
-        group_widths = [rng.choice(GROUP_WIDTHS)] * STAGES
-    else:
-        group_widths = [rng.choice(GROUP_WIDTHS) for _ in range(STAGES)]
-    return Draw(depths, widths, ratios, group_widths)
+    ratios = choices(rng, RATIOS, shared=letter in SHARED_RATIO)
+    return Draw(depths, widths, ratios, choices(rng, GROUP_WIDTHS, shared=letter in SHARED_GROUP))
+
+
+def choices(rng: random.Random, values: tuple[int, ...], *, shared: bool) -> list[int]:
+    """Return one of the values a stage; the same for all stages if it is shared."""
+    return [rng.choice(values)] * STAGES if shared else [rng.choice(values) for _ in range(STAGES)]
 
 
 def log_uniform(rng: random.Random, low: int, high: int, step: int) -> int:
@@ -63,7 +62,7 @@ def log_uniform(rng: random.Random, low: int, high: int, step: int) -> int:
 
 def rises(values: list[int]) -> bool:
     """Return whether no value is below the one before."""
-    return all(before <= after for before, after in zip(values, values[1:], strict=False))
+    return all(before <= after for before, after in itertools.pairwise(values))
 
 
 def multiply_adds(draw: Draw) -> int:

@@ -9,7 +9,7 @@ import functools
 import itertools
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,15 @@ from benchmarks.measuring import (
 from benchmarks.sides import run_side
 
 TITLE = "Trials"
-METHOD = (
-    "The first 16 draws of AnyNetD in the fashion regime's band (seed 0), trained with that regime's recipe and fidelity: "
-    "by anynas through its driver, on its default executor (Ray), with a record; by Ray Tune's Tuner with a function "
-    "trainable in ordinary torch (Dataset, DataLoader, contiguous memory format, one CPU a trial, a report an epoch); "
-    "and by a plain loop in ordinary torch, one network after the other with torch's own number of threads. Seeds, "
-    "initial weights, schedule and evaluations are the same. A round is all 16 networks on each side, each side in a "
-    "fresh process. *Trials* counts from the start of the first trial to the end of the last; *with start-up* counts "
-    "from the start of the process. For anynas a trial starts when the driver hands it to a worker. Seconds are wall time "
-    "a trial: all of a round's divided by its trials."
-)
+METHOD = """\
+The first 16 draws of AnyNetD in the fashion regime's band (seed 0), trained with that regime's recipe and fidelity:
+by anynas through its driver, on its default executor (Ray), with a record; by Ray Tune's Tuner with a function
+trainable in ordinary torch (Dataset, DataLoader, contiguous memory format, one CPU a trial, a report an epoch); and
+by a plain loop in ordinary torch, one network after the other with torch's own number of threads. Seeds, initial
+weights, schedule and evaluations are the same. A round is all 16 networks on each side, each side in a fresh process.
+*Trials* counts from the start of the first trial to the end of the last; *with start-up* counts from the start of the
+process. For anynas a trial starts when the driver hands it to a worker. Seconds are wall time a trial: all of a
+round's divided by its trials."""
 SPACE, DRAW_SEED = "AnyNetD", 0
 SIDES = {"anynas": "trials:population", "Ray Tune": "ray_tune:tuner", "plain loop": "plain:sequential"}
 EXPECTED_SECONDS = {"anynas": 7.0, "Ray Tune": 14.0, "plain loop": 17.0}  # a trial of two epochs of 8,000 images
@@ -47,7 +46,7 @@ def tasks(*, quick: bool) -> list[Task]:
     rounds, networks, images = (1, 2, 256) if quick else (3, 16, None)
     turns = []
     for number in range(rounds):
-        request = functools.cache(functools.partial(_request, number, networks, images))
+        request = functools.partial(request_of, number, networks=networks, images=images)
         for side in SIDES:
             turns.append(
                 Task(
@@ -139,15 +138,15 @@ def population(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _turn(side: str, request: Any) -> Measurement:
+def _turn(side: str, request: Callable[[], dict[str, Any]]) -> Measurement:
     measurement = run_side(SIDES[side], **request())
     for bulky in ("trials", "recipe"):  # the same in every turn
         del measurement[bulky]
     return {"side": side, **measurement}
 
 
-def _request(number: int, networks: int, images: int | None) -> dict[str, Any]:
-    """Return what all sides of a round train, JSON-ready."""
+def request_of(number: int, *, networks: int, images: int | None = None) -> dict[str, Any]:
+    """Return what all sides of a round train, JSON-ready; `images` None: as many as the regime says."""
     from anynas.designspace import Bounds, load_space
     from anynas.driver.loop import trial_seed
 

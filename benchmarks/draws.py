@@ -55,7 +55,7 @@ def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]
     for letter in SPACES:
         pairs = paired(measurements, {"side": "rejection", "space": letter}, side="anynas", space=letter)
         seconds = [[m["seconds"] / len(m["total_depths"]) for m in side] for side in zip(*pairs, strict=True)]
-        rows.append(compare(f"AnyNet{letter}, a draw in the band", "rejection", *seconds))
+        rows.append(compare(f"AnyNet{letter}, a draw", "rejection", *seconds))
         ours, theirs = (
             [depth for m in of(measurements, side=side, space=letter) for depth in m["total_depths"]]
             for side in ("anynas", "rejection")
@@ -64,7 +64,7 @@ def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]
         tried = [m["tried"] / len(m["total_depths"]) for m in of(measurements, side="rejection", space=letter)]
         facts.append(
             Fact(
-                name=f"AnyNet{letter}: candidates that rejection tries for a draw",
+                name=f"AnyNet{letter}: candidates that rejection tries a draw",
                 value=statistics.fmean(tried),
                 unit="",
                 n=len(theirs),

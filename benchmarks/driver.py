@@ -86,8 +86,8 @@ def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]
     for side in OTHERS:
         pairs = paired(measurements, {"side": side}, side="anynas", beside=side)
         seconds = [[m["seconds"] / m["trials"] for m in part] for part in zip(*pairs, strict=True)]
-        trials = pairs[0][1]["trials"]
-        rows.append(compare("driver, a trial", f"{side} ({trials} trials)", *seconds))
+        name = f"a trial, {pairs[0][0]['trials']} and {pairs[0][1]['trials']} of them"
+        rows.append(compare(name, side, *seconds))
     alone = of(measurements, side="anynas", beside="")
     sizes = sorted({m["trials"] for m in alone})
     for sampler in SAMPLERS:

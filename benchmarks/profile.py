@@ -13,7 +13,7 @@ from benchmarks.measuring import BenchmarkError, Fact, Measurement, Row, Task, o
 from benchmarks.sides import run_side
 from benchmarks.trials import request_of
 
-TITLE = "Where the time goes"
+TITLE = "Where the time goes now"
 METHOD = """\
 Training steps of the section *Trials*' 16 networks (one batch each, one thread), under torch's profiler: each
 operation's own time, summed by kind. What no operation accounts for is Python, autograd and the profiler itself.

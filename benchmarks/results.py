@@ -12,6 +12,7 @@ import math
 import os
 import platform
 import subprocess
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from benchmarks.sides import ROOT
 SCHEMA = 1
 RESULTS = ROOT / "benchmarks" / "results"
 LIBRARIES = ("anynas", "torch", "ray", "optuna", "numpy", "tensorboardX")
-WIDTH = 80  # columns of a terminal
+WIDTH, NAME = 80, 35  # columns of a terminal; of them for a row's name
 
 Results = dict[str, dict[str, Any]]  # section's name -> section, as in the JSON
 
@@ -79,9 +80,10 @@ def table(results: Results) -> str:
     """Return rows and facts for a terminal of 80 columns."""
     lines = []
     for name, section in results.items():
-        lines += [f"{name}{_quick(section)}", *(f"  {line}" for line in _about(section)), ""]
+        about = [wrapped for line in about_section(section) for wrapped in textwrap.wrap(line, WIDTH - 2)]
+        lines += [f"{name}{_quick(section)}", *(f"  {line}" for line in about), ""]
         if section["rows"]:
-            lines.append(f"  {'':<32}{'anynas':>9}{'instead':>9}{'ratio':>8}{'95 %':>15}{'n':>4}")
+            lines.append(f"  {'':<{NAME}}{_columns('anynas', 'instead', 'ratio', '95 %', 'n')}")
         for row in rows_of(section):
             lines += _wrapped(f"{row.name}, vs {row.other}", _cells(row))
         for fact in facts_of(section):
@@ -94,7 +96,8 @@ def markdown(results: Results) -> str:
     """Return rows and facts as Markdown tables, a heading for each section."""
     parts = []
     for name, section in results.items():
-        parts.append(f"## {name}{_quick(section)}\n\n{'; '.join(_about(section))}.\n\n{markdown_tables(section)}")
+        about = "; ".join(about_section(section))
+        parts.append(f"## {name}{_quick(section)}\n\n{about}.\n\n{markdown_tables(section)}")
     return "\n".join(parts)
 
 
@@ -187,7 +190,8 @@ def commit() -> str:
     return git_commit() + ("+" if status.stdout.strip() else "")
 
 
-def _about(section: Mapping[str, Any]) -> list[str]:
+def about_section(section: Mapping[str, Any]) -> list[str]:
+    """Return when, where and with which versions a section was measured."""
     machine, versions = section["machine"], section["versions"]
     return [
         f"{section['date']}, commit {_short(section['git_commit'])}, load before {section['load_before']}",
@@ -206,16 +210,18 @@ def _quick(section: Mapping[str, Any]) -> str:
 
 def _cells(row: Row) -> list[str]:
     ours, theirs = row.medians
-    interval = f"{number(row.low)}–{number(row.high)}"
+    interval = f"{number(row.low)}–{number(row.high)}" if len(row.anynas_seconds) > 1 else "–"
     return [seconds_text(ours), seconds_text(theirs), number(row.ratio), interval, str(len(row.anynas_seconds))]
+
+
+def _columns(ours: str, theirs: str, ratio: str, interval: str, n: str) -> str:
+    return f"{ours:>9}{theirs:>9}{ratio:>7}{interval:>14}{n:>4}"
 
 
 def _wrapped(name: str, cells: Sequence[str]) -> list[str]:
     """Return a line of a table; a name too long for its column stands above."""
-    if len(cells) == 1:
-        room = WIDTH - 2 - len(cells[0])
-        line = f"{name:<{room - 1}} {cells[0]}"
-        return [f"  {line}"] if len(name) < room else [f"  {name}", f"{cells[0]:>{WIDTH}}"]
-    ours, theirs, ratio, interval, n = cells
-    values = f"{ours:>9}{theirs:>9}{ratio:>8}{interval:>15}{n:>4}"
-    return [f"  {name:<32}{values}"] if len(name) < 32 else [f"  {name}", f"  {'':<32}{values}"]
+    values = cells[0] if len(cells) == 1 else _columns(*cells)
+    room = WIDTH - 2 - len(values)
+    if len(name) < room:
+        return [f"  {name:<{room}}{values}"]
+    return [*textwrap.wrap(name, WIDTH, initial_indent="  ", subsequent_indent="    "), f"{values:>{WIDTH}}"]

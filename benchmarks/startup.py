@@ -32,7 +32,7 @@ TORCH = [sys.executable, "-c", "import torch"]
 SEARCH = [sys.executable, "-m", "anynas", "search", "--space", "AnyNetD"]
 HELP = [sys.executable, "-m", "anynas", "--help"]
 END_SECONDS = 60.0  # for a search that was told to end
-SIDE_SECONDS = {"anynas": 9.0, "Ray Tune": 20.0, "plain loop": 5.0}
+SIDE_SECONDS = {"anynas": 9.0, "Ray Tune": 12.0, "plain loop": 5.0}
 
 
 def tasks(*, quick: bool) -> list[Task]:
@@ -42,18 +42,20 @@ def tasks(*, quick: bool) -> list[Task]:
         for side, command, seconds in (("anynas", HELP, 0.2), ("import torch", TORCH, 2.0)):
             turns.append(_task("help", side, number, seconds, functools.partial(_wall, command)))
     for number in range(1 if quick else 5):
-        for executor, other in EXECUTORS.items():
-            ours = functools.partial(first_step, executor)
-            theirs = functools.partial(_others_first_step, other, number)
-            turns.append(_task(executor, "anynas", number, SIDE_SECONDS["anynas"], ours))
-            turns.append(_task(executor, other, number, SIDE_SECONDS[other], theirs))
+        for executor in EXECUTORS:
+            work = functools.partial(first_step, executor)
+            turns.append(_task(executor, "anynas", number, SIDE_SECONDS["anynas"], work))
+        for other in dict.fromkeys(EXECUTORS.values()):
+            work = functools.partial(_others_first_step, other, number)
+            turns.append(_task("first step", other, number, SIDE_SECONDS[other], work))
     return turns
 
 
 def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]:
     """Return the ratios of seconds to help and to the first step, and torch's import for scale."""
-    rows = [_row("help", "import torch", measurements, "anynas --help")]
-    rows += [_row(name, other, measurements, f"first step, {name}") for name, other in EXECUTORS.items()]
+    rows = [_row("anynas --help", measurements, ours="help", theirs="help", other="import torch")]
+    for executor, other in EXECUTORS.items():
+        rows.append(_row(f"first step, {executor}", measurements, ours=executor, theirs="first step", other=other))
     imports = [m["seconds"] for m in of(measurements, what="help", side="import torch")]
     return rows, [Fact(name="import torch", value=statistics.median(imports), unit="s", n=len(imports))]
 
@@ -117,6 +119,6 @@ def _others_first_step(side: str, number: int) -> float:
     return float(measurement["first_start"] - measurement["spawned"])
 
 
-def _row(what: str, other: str, measurements: Sequence[Measurement], name: str) -> Row:
-    pairs = paired(measurements, {"what": what, "side": other}, what=what, side="anynas")
+def _row(name: str, measurements: Sequence[Measurement], *, ours: str, theirs: str, other: str) -> Row:
+    pairs = paired(measurements, {"what": theirs, "side": other}, what=ours, side="anynas")
     return compare(name, other, [m["seconds"] for m, _ in pairs], [m["seconds"] for _, m in pairs])

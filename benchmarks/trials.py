@@ -61,7 +61,7 @@ def tasks(*, quick: bool) -> list[Task]:
 def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]:
     """Return the ratios of wall time a trial, the difference of errors, and the share of time that workers train."""
     rows, facts = [], []
-    for span, first in (("trials", "first_start"), ("trials, with start-up", "spawned")):
+    for span, first in (("trials", "first_start"), ("with start-up", "spawned")):
         for other in ("Ray Tune", "plain loop"):
             pairs = paired(measurements, {"side": other}, side="anynas")
             seconds = [[_seconds_a_trial(m, first) for m in side] for side in zip(*pairs, strict=True)]

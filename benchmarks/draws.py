@@ -13,9 +13,9 @@ TITLE = "Draws"
 METHOD = """\
 `space.sample(500, ...)` in the regime imagenet, 360 to 400 million multiply-adds, against rejection in plain Python:
 parameters drawn one by one, the constraint checked as soon as it can be, then one closed-form count a draw. Rejection
-tries about ten thousand candidates for one draw of E, so it is timed on fewer draws (their number a round is told
-below) and divided by them. Each round has a seed of its own. Seconds are a draw. Both must give one law: the
-difference of the mean total depth is told with its interval over all draws."""
+tries very many candidates for one draw of E, so it is timed on fewer draws (each row names both numbers a round), and
+seconds are a draw. Each round has a seed of its own. Both must give one law: the difference of the mean total depth
+is told with its interval over all draws."""
 BAND = (360e6, 400e6)
 SPACES = {  # letter: draws by rejection in a round, seconds for one
     "A": (500, 0.003),
@@ -55,19 +55,20 @@ def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]
     for letter in SPACES:
         pairs = paired(measurements, {"side": "rejection", "space": letter}, side="anynas", space=letter)
         seconds = [[m["seconds"] / len(m["total_depths"]) for m in side] for side in zip(*pairs, strict=True)]
-        rows.append(compare(f"AnyNet{letter}, a draw", "rejection", *seconds))
-        ours, theirs = (
+        ours, theirs = (len(m["total_depths"]) for m in pairs[0])
+        rows.append(compare(f"AnyNet{letter}, {ours} and {theirs} draws", "rejection", *seconds))
+        our_depths, their_depths = (
             [depth for m in of(measurements, side=side, space=letter) for depth in m["total_depths"]]
             for side in ("anynas", "rejection")
         )
-        facts.append(depth_difference(letter, ours, theirs))
+        facts.append(depth_difference(letter, our_depths, their_depths))
         tried = [m["tried"] / len(m["total_depths"]) for m in of(measurements, side="rejection", space=letter)]
         facts.append(
             Fact(
                 name=f"AnyNet{letter}: candidates that rejection tries a draw",
                 value=statistics.fmean(tried),
                 unit="",
-                n=len(theirs),
+                n=len(their_depths),
             )
         )
     return rows, facts

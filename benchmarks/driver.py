@@ -4,6 +4,7 @@ Errors are looked up by the architecture's key, as in a table of trained network
 proposals, identities, counts, and a journal on disk.
 """
 
+import dataclasses
 import math
 import statistics
 import time
@@ -25,9 +26,9 @@ TITLE = "Driver"
 METHOD = """\
 Trials of AnyNetD (fashion regime) that cost nothing: an executor looks errors up by key. Everything else is as in a
 search, the record on disk included. Against `study.optimize` on SQLite and Ray Tune with OptunaSearch, both with 16
-parameters, random draws and an objective that returns at once; they are timed on fewer trials, told below, since they
-cost more. Seconds are a trial. *tpe* is timed on a record that holds so many trials already, over the next few: in
-`ask()`, and in all the rest."""
+parameters, random draws and an objective that returns at once; where they are timed on fewer trials, since they cost
+more, the row names both numbers. Seconds are a trial. *tpe* is timed on a record that holds so many trials already,
+over the next few: in `ask()`, and in all the rest."""
 SPACE = "AnyNetD"
 SIZES = (100, 1_000, 10_000)
 SAMPLERS = ("random", "qmc")
@@ -170,7 +171,8 @@ def search(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     regime = space.regime
     setting = Setting(space=space, recipe=regime.recipe, fidelity=regime.fidelity, num_images=8_000, seed=0)
     bounds = Bounds(flops=regime.flops)
-    with recording(folder / "run", {"study": "search"}) as recorder:
+    identity = {"study": "search", "regime": regime.name, "recipe": dataclasses.asdict(regime.recipe)}
+    with recording(folder / "run", identity) as recorder:
 
         def run(name: str, trials: int) -> tuple[float, float, float]:
             """Return the seconds before the first ask, those in asks, and all others after the first ask."""

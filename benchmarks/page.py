@@ -6,9 +6,10 @@ Every number on the page comes from a file in benchmarks/results; where there is
 from pathlib import Path
 from typing import Any
 
+from anynas.terminal import duration
 from benchmarks.__main__ import SECTIONS, load_section
 from benchmarks.measuring import Fact
-from benchmarks.results import RESULTS, about_section, facts_of, load_results, markdown_tables
+from benchmarks.results import RESULTS, Results, about_section, facts_of, load_results, markdown_tables
 from benchmarks.sides import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -21,7 +22,7 @@ written by hand. Each row pairs anynas with what a user would pick instead, on t
 ratio is that of the medians, what is used instead divided by anynas: above 1, anynas is faster. Its 95 % interval comes
 from a bootstrap over the rounds, drawn as pairs; n is the number of rounds, and few rounds make an interval too short.
 
-To repeat all of it (about half an hour on two cores), or one section:
+To repeat all of it{duration}, or one section:
 
 ```bash
 pip install -c constraints.txt -e ".[bench]"
@@ -45,7 +46,7 @@ No GPU run has been made: nothing on this page says how fast anynas is on one.
 def page(results: Path) -> str:
     """Return the page for a folder of results."""
     sections = load_results(results / "cpu.json")
-    parts = [HEAD]
+    parts = [HEAD.format(duration=_duration(sections))]
     for name in SECTIONS:
         parts.append(_section(name, sections.get(name)))
     parts.append(_gpu(sorted(results.glob("gpu-*.json"))))
@@ -57,7 +58,7 @@ def error_check(facts: list[Fact]) -> str:
     (fact,) = [fact for fact in facts if fact.name == "validation error, anynas minus plain loop"]
     if fact.low is None or fact.high is None:
         return "There are too few trainings to compare errors."
-    inside = -MARGIN <= fact.low and fact.high <= MARGIN
+    inside = fact.low >= -MARGIN and fact.high <= MARGIN
     verdict = "lies within" if inside else "does not lie within"
     return (
         f"*Same quality?* The 95 % interval of the difference of validation errors, anynas minus plain loop, {verdict} "
@@ -87,6 +88,13 @@ def _gpu(paths: list[Path]) -> str:
             about = "; ".join(about_section(measured))
             parts += [f"{_quick(measured)}*{name}*, measured {about}.", markdown_tables(measured).rstrip()]
     return "\n\n".join(parts) + "\n"
+
+
+def _duration(sections: Results) -> str:
+    """Return how long a whole run takes, in brackets, if there has been one."""
+    if not set(SECTIONS) <= set(sections):
+        return ""
+    return f" ({duration(sum(section['wall_seconds'] for section in sections.values()))} where these numbers come from)"
 
 
 def _quick(measured: dict[str, Any]) -> str:

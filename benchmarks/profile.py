@@ -87,7 +87,7 @@ def profiled(step: Step, *, steps: int) -> tuple[float, dict[str, float], dict[s
         for _ in range(steps):
             step()
         wall = time.perf_counter() - started
-    operations = {event.key: event.self_cpu_time_total / 1e6 for event in profiler.key_averages()}
+    operations = {event.key: round(event.self_cpu_time_total / 1e6, 6) for event in profiler.key_averages()}
     kinds: dict[str, float] = {}
     for name, seconds in operations.items():
         kinds[kind_of(name)] = kinds.get(kind_of(name), 0.0) + seconds

@@ -23,6 +23,7 @@ from benchmarks.measuring import BenchmarkError, Fact, Measurement, Row, Section
 from benchmarks.sides import ROOT
 
 SCHEMA = 1
+DEPTH = 4  # of the JSON's nesting, below which all stands on one line
 RESULTS = ROOT / "benchmarks" / "results"
 LIBRARIES = ("anynas", "torch", "ray", "optuna", "numpy", "tensorboardX")
 WIDTH, NAME = 80, 35  # columns of a terminal; of them for a row's name
@@ -69,7 +70,7 @@ def load_results(path: Path) -> Results:
 def save_results(path: Path, results: Results) -> None:
     """Write the sections, and beside them a table in Markdown; a file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = json.dumps({"schema": SCHEMA, "sections": results}, indent=1, allow_nan=False) + "\n"
+    content = _dumped({"schema": SCHEMA, "sections": results})
     for target, text in ((path, content), (path.with_suffix(".md"), markdown(results))):
         beside = target.with_name(f".{target.name}")
         beside.write_text(text, encoding="utf-8")
@@ -198,6 +199,17 @@ def about_section(section: Mapping[str, Any]) -> list[str]:
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']:.0f} GiB, {machine['system']}",
         ", ".join(f"{library} {version}" for library, version in versions.items()),
     ]
+
+
+def _dumped(value: Any, depth: int = 0) -> str:
+    """Return JSON with one line a row, fact or measurement: readable, and a change of one is a change of one line."""
+    if not isinstance(value, (dict, list)) or depth == DEPTH or not value:
+        return json.dumps(value, allow_nan=False)
+    inner, outer = "\n" + " " * (depth + 1), "\n" + " " * depth
+    if isinstance(value, list):
+        return "[" + ",".join(f"{inner}{_dumped(item, DEPTH)}" for item in value) + f"{outer}]"
+    items = (f"{inner}{json.dumps(key)}: {_dumped(item, depth + 1)}" for key, item in value.items())
+    return "{" + ",".join(items) + f"{outer}}}" + ("\n" if depth == 0 else "")
 
 
 def _short(commit: str) -> str:

@@ -98,6 +98,7 @@ def population(request: dict[str, Any], folder: Path) -> dict[str, Any]:
         seed=request["round"],
         sampler="random",
         fidelity=Fidelity(epochs=request["epochs"], images=request["images"]),
+        **({"executor": request["executor"]} if "executor" in request else {}),  # else the default
         run=folder / "run",
     )
     sampler = make_sampler("random", plan.setting.space, seed=DRAW_SEED, bounds=plan.bounds)
@@ -121,9 +122,8 @@ def population(request: dict[str, Any], folder: Path) -> dict[str, Any]:
         finally:
             executor.close()
     if notes or any(entry.result.state != "complete" for entry in entries):
-        raise BenchmarkError(
-            f"all trials must be complete, on Ray; got {[*notes, *(e.result.reason for e in entries)]}"
-        )
+        reasons = {entry.result.reason for entry in entries if entry.result.state != "complete"}
+        raise BenchmarkError(f"all trials must be complete, on the executor asked for; {'; '.join([*notes, *reasons])}")
     if [entry.seed for entry in entries] != [trial["seed"] for trial in request["trials"]]:
         raise BenchmarkError("both sides must train with the same seeds; the driver's are others")
     return {

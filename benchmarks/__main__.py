@@ -16,7 +16,8 @@ from benchmarks.progress import Progress
 from benchmarks.results import RESULTS, load_results, make_section, save_results, table
 
 SECTIONS = {"trials": "trials", "draws": "draws", "driver": "driver", "startup": "startup", "profile": "profile"}
-NEEDED = ("pydantic", "requests", "sqlalchemy")  # what Ray Tune and Optuna's SQLite storage import
+RAY_TUNE = ("pydantic", "requests")  # what it imports beyond Ray
+NEEDED = {"trials": RAY_TUNE, "driver": (*RAY_TUNE, "sqlalchemy"), "startup": RAY_TUNE}  # section -> libraries
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
 
@@ -46,9 +47,10 @@ def measure(names: Sequence[str], *, quick: bool, path: Path) -> None:
     """Measure sections and write each when it is finished; others in the file stay as they are."""
     sections = {name: load_section(name) for name in names}
     tasks = {name: section.tasks(quick=quick) for name, section in sections.items()}
+    load = os.getloadavg()[0]
     progress = Progress([task for name in names for task in tasks[name]])
     for name, section in sections.items():
-        load, started, measurements = os.getloadavg()[0], time.monotonic(), []
+        started, measurements = time.monotonic(), []
         for task in tasks[name]:
             progress.begin(task)
             measurements.append(task.work())
@@ -91,7 +93,8 @@ def _options(arguments: Sequence[str] | None) -> tuple[list[str], bool, Path]:
     folder = Path(options.out or RESULTS)
     if folder.exists() and not folder.is_dir():
         raise BenchmarkError(f"--out must be a folder; {folder} is a file")
-    missing = [library for library in NEEDED if importlib.util.find_spec(library) is None]
+    needed = dict.fromkeys(library for name in names for library in NEEDED.get(name, ()))
+    missing = [library for library in needed if importlib.util.find_spec(library) is None]
     if missing:
         raise BenchmarkError(f'{", ".join(missing)} must be installed; run pip install -c constraints.txt ".[bench]"')
     return [name for name in SECTIONS if name in names], options.quick, folder

@@ -34,7 +34,7 @@ Results = dict[str, dict[str, Any]]  # section's name -> section, as in the JSON
 def make_section(
     section: Section, measurements: Sequence[Measurement], *, quick: bool, load: float, wall_seconds: float
 ) -> dict[str, Any]:
-    """Return what is written of a section that has been measured; `load`: of the machine before it, in processes."""
+    """Return what is written of a section that has been measured; `load`: of the machine before the run."""
     rows, facts = section.summary(measurements)
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -195,7 +195,7 @@ def about_section(section: Mapping[str, Any]) -> list[str]:
     """Return when, where and with which versions a section was measured."""
     machine, versions = section["machine"], section["versions"]
     return [
-        f"{section['date']}, commit {_short(section['git_commit'])}, load before {section['load_before']}",
+        f"{section['date']}, commit {_short(section['git_commit'])}, load before the run {section['load_before']}",
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']:.0f} GiB, {machine['system']}",
         ", ".join(f"{library} {version}" for library, version in versions.items()),
     ]

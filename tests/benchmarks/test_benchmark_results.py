@@ -9,12 +9,6 @@ from benchmarks.measuring import Fact
 from benchmarks.results import fact_text, load_results, number, save_results, seconds_text, table
 
 
-@pytest.fixture(autouse=True)
-def _extras():
-    pytest.importorskip("pydantic", reason="python -m benchmarks needs Ray Tune's extras")
-    pytest.importorskip("requests", reason="python -m benchmarks needs Ray Tune's extras")
-
-
 @pytest.fixture
 def earlier(tmp_path):
     """A file with one section, found long ago."""
@@ -64,7 +58,7 @@ def test_the_file_has_one_line_a_measurement(earlier):
 def test_a_table_says_when_where_and_how_often(earlier):
     assert table(load_results(earlier)).splitlines() == [
         "trials",
-        "  2001-02-03, commit 0123456789, load before 0.1",
+        "  2001-02-03, commit 0123456789, load before the run 0.1",
         "  P, 2 cores, 8 GiB, S",
         "  python 3",
         "",
@@ -93,6 +87,15 @@ def test_out_must_be_a_folder(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(["--quick", "--out", str(tmp_path / "file")]) == 2
     assert capsys.readouterr().err == f"benchmarks: --out must be a folder; {tmp_path / 'file'} is a file\n"
+
+
+def test_missing_libraries_show_before_any_work_and_only_where_they_are_needed(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["--only", "trials,draws", "--quick", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        'benchmarks: pydantic, requests must be installed; run pip install -c constraints.txt ".[bench]"\n'
+    )
+    assert main(["--only", "draws", "--quick", "--out", str(tmp_path)]) == 0
 
 
 @pytest.mark.parametrize("content", ["", "[]", json.dumps({"schema": 99, "sections": {}})])

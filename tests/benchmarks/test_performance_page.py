@@ -45,7 +45,7 @@ def test_a_measured_section_shows_its_numbers_its_machine_and_its_quality(tmp_pa
     write(tmp_path / "cpu.json", trials=section())
     text = page(tmp_path)
     assert text.count("Not measured yet.") == 4
-    assert "Measured 2001-02-03, commit 0123456789, load before 0.1; P, 2 cores, 8 GiB, S; python 3." in text
+    assert "Measured 2001-02-03, commit 0123456789, load before the run 0.1; P, 2 cores, 8 GiB, S; python 3." in text
     assert "| validation error, anynas minus plain loop | 0.100 [-0.200, 0.400] points | 48 |" in text
     assert "anynas minus plain loop, lies within ±0.5 points" in text
 

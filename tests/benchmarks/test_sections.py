@@ -105,6 +105,12 @@ def test_a_side_that_fails_is_an_error_in_one_line():
     assert "\n" not in str(error.value)
 
 
+def test_sides_take_turns_and_ray_tune_rests_in_one_round():
+    sides = [task.label.removeprefix("trials: ").partition(",")[0] for task in trials.tasks(quick=False)]
+    whole = ["anynas", "Ray Tune", "plain loop"]
+    assert sides == [*whole, "anynas", "plain loop", *whole]
+
+
 # Driver
 
 

@@ -13,7 +13,8 @@ from typing import NoReturn
 from anynas.errors import AnynasError, did_you_mean
 from benchmarks.measuring import BenchmarkError, Section
 from benchmarks.progress import Progress
-from benchmarks.results import RESULTS, load_results, make_section, save_results, table
+from benchmarks.results import RESULTS, load_results, make_section, save_results, write_whole
+from benchmarks.tables import markdown, table
 
 SECTIONS = {"trials": "trials", "draws": "draws", "driver": "driver", "startup": "startup", "profile": "profile"}
 RAY_TUNE = ("pydantic", "requests")  # what it imports beyond Ray
@@ -57,13 +58,15 @@ def measure(names: Sequence[str], *, quick: bool, path: Path) -> None:
             progress.end(task)
         made = make_section(section, measurements, quick=quick, load=load, wall_seconds=time.monotonic() - started)
         merged = {**load_results(path), name: made}
-        save_results(path, {name: merged[name] for name in SECTIONS if name in merged})
+        results = {name: merged[name] for name in SECTIONS if name in merged}
+        save_results(path, results)
+        write_whole(path.with_suffix(".md"), markdown(results))
     progress.close()
 
 
 def load_section(name: str) -> Section:
     """Return a section's module, imported when it is needed: it may need torch or Ray."""
-    module: Section = importlib.import_module(f"benchmarks.{SECTIONS[name]}")  # type: ignore[assignment]
+    module: Section = importlib.import_module(f"benchmarks.{SECTIONS[name]}")
     return module
 
 

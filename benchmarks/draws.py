@@ -1,5 +1,6 @@
 """Section *draws*: AnyNet A, C, D and E within 360 to 400 million multiply-adds, against plain rejection."""
 
+import functools
 import math
 import random
 import statistics
@@ -36,14 +37,14 @@ def tasks(*, quick: bool) -> list[Task]:
                 Task(
                     label=f"{label}, anynas",
                     expected_seconds=0.3,
-                    work=lambda letter=letter, number=number, n=n: _sampled(letter, number, n),
+                    work=functools.partial(_sampled, letter, number, n),
                 )
             )
             turns.append(
                 Task(
                     label=f"{label}, rejection",
                     expected_seconds=m * seconds,
-                    work=lambda letter=letter, number=number, m=m: _rejected(letter, number, m),
+                    work=functools.partial(_rejected, letter, number, m),
                 )
             )
     return turns

@@ -140,7 +140,7 @@ def profile_networks(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     from anynas.trials import Trial
 
     regime = load_regime("fashion")
-    shape = {"input_shape": regime.input_shape, "num_classes": regime.num_classes}
+    shape: dict[str, Any] = {"input_shape": regime.input_shape, "num_classes": regime.num_classes}
     worker = Worker(Workplace(data=regime.data, device="cpu", **shape))
     answers, steps = [], request["steps"]
     with one_thread():

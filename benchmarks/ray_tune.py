@@ -12,6 +12,7 @@ import torch
 from ray import tune
 
 import anynas
+from benchmarks.measuring import BenchmarkError
 from benchmarks.plain import Arrays, load_arrays, train_plainly
 
 
@@ -44,10 +45,13 @@ def tuner(request: dict[str, Any], folder: Path) -> dict[str, Any]:
         tune_config=tune.TuneConfig(metric="error", mode="min"),
         run_config=tune.RunConfig(storage_path=str(folder), verbose=0),
     )
-    results = [result.metrics for result in run.fit()]
-    workers = int(ray.cluster_resources()["CPU"])
+    grid = run.fit()
+    results: list[Any] = [grid[index].metrics for index in range(len(grid))]
+    workers = int(ray.cluster_resources()["CPU"])  # type: ignore[no-untyped-call]
     ray.shutdown()
     keys = {trial["seed"]: trial["key"] for trial in request["trials"]}
+    if len(results) != len(keys) or grid.num_errors:
+        raise BenchmarkError(f"all of Ray Tune's trials must be complete; {grid.num_errors} are not")
     return {
         "first_start": min(metrics["started"] for metrics in results),
         "last_end": max(metrics["ended"] for metrics in results),

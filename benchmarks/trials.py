@@ -8,13 +8,10 @@ import dataclasses
 import functools
 import itertools
 import statistics
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import (
-    BenchmarkError,
     Fact,
     Measurement,
     Row,
@@ -37,7 +34,7 @@ weights, schedule and evaluations are the same. A round is all 16 networks on ea
 process. For anynas a trial starts when the driver hands it to a worker. Seconds are wall time a trial: all of a
 round's divided by its trials."""
 SPACE, DRAW_SEED = "AnyNetD", 0
-SIDES = {"anynas": "trials:population", "Ray Tune": "ray_tune:tuner", "plain loop": "plain:sequential"}
+SIDES = {"anynas": "population:population", "Ray Tune": "ray_tune:tuner", "plain loop": "plain:sequential"}
 RAY_TUNE_ROUNDS = (0, 2)  # errors need three rounds of the other sides; a third of this one would take too long
 EXPECTED_SECONDS = {"anynas": 6.0, "Ray Tune": 14.0, "plain loop": 14.0}  # a trial of two epochs of 8,000 images
 
@@ -74,9 +71,7 @@ def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]
         facts.append(Fact(name=f"{side}: trials a minute", value=statistics.median(rates), unit="", n=len(rates)))
     shares = [100 * busy(m) for m in of(measurements, side="anynas")]
     facts.append(Fact(name="workers busy with trials", value=statistics.median(shares), unit="%", n=len(shares)))
-    for other in ("plain loop", "Ray Tune"):
-        facts.append(_error_difference(measurements, other))
-    return rows, facts
+    return rows, [*facts, _error_difference(measurements), _error_difference_to_both(measurements)]
 
 
 def busy(measurement: Measurement) -> float:
@@ -84,61 +79,6 @@ def busy(measurement: Measurement) -> float:
     wall = measurement["last_end"] - measurement["first_start"]
     spent = sum(result["seconds"] for result in measurement["results"])
     return float(spent / (measurement["workers"] * wall))
-
-
-def population(request: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Side: the same trials through anynas' driver, with a record; a search without its final confirmations."""
-    from anynas.driver.loop import Clock, Silent, run_search
-    from anynas.driver.samplers import make_sampler
-    from anynas.driver.search import plan_search
-    from anynas.execution.choosing import make_executor
-    from anynas.store import recording
-    from anynas.trials import Fidelity
-
-    plan = plan_search(
-        SPACE,
-        trials=len(request["trials"]),
-        seed=request["round"],
-        sampler="random",
-        fidelity=Fidelity(epochs=request["epochs"], images=request["images"]),
-        **({"executor": request["executor"]} if "executor" in request else {}),  # else the default
-        run=folder / "run",
-    )
-    sampler = make_sampler("random", plan.setting.space, seed=DRAW_SEED, bounds=plan.bounds)
-    notes: list[str] = []
-    with recording(plan.path, plan.identity) as recorder:
-        executor = make_executor(plan.executor, plan.workplace, workers=plan.workers, note=notes.append)
-        workers = executor.num_workers
-        try:
-            first_start = time.time()
-            entries = run_search(
-                plan.setting,
-                sampler,
-                executor,
-                recorder,
-                trials=plan.trials,
-                clock=Clock(),
-                progress=Silent(),
-                reuse=False,
-            )
-            last_end = time.time()
-        finally:
-            executor.close()
-    if notes or any(entry.result.state != "complete" for entry in entries):
-        reasons = {entry.result.reason for entry in entries if entry.result.state != "complete"}
-        raise BenchmarkError(f"all trials must be complete, on the executor asked for; {'; '.join([*notes, *reasons])}")
-    if [entry.seed for entry in entries] != [trial["seed"] for trial in request["trials"]]:
-        raise BenchmarkError("both sides must train with the same seeds; the driver's are others")
-    return {
-        "first_start": first_start,
-        "last_end": last_end,
-        "workers": workers,
-        "threads": 1,
-        "results": [
-            {"key": e.architecture.key, "error": e.result.error, "seconds": e.result.seconds, "reason": e.result.reason}
-            for e in entries
-        ],
-    }
 
 
 def _turn(side: str, request: Callable[[], dict[str, Any]]) -> Measurement:
@@ -173,22 +113,38 @@ def _seconds_a_trial(measurement: Measurement, first: str) -> float:
     return float((measurement["last_end"] - measurement[first]) / len(measurement["results"]))
 
 
-def _error_difference(measurements: Sequence[Measurement], other: str) -> Fact:
-    """Return anynas' validation error minus the other's: the mean over networks of each network's mean over rounds.
+def _error_difference(measurements: Sequence[Measurement]) -> Fact:
+    """Return anynas' validation error minus the plain loop's for the same network and seed.
 
-    The interval is over networks, whose rounds are not independent of each other.
+    The mean is over networks of each network's mean over rounds, and the interval over networks: rounds of one network
+    are not independent of each other.
     """
     differences: dict[str, list[float]] = {}
-    for ours, theirs in paired(measurements, {"side": other}, side="anynas"):
+    for ours, theirs in paired(measurements, {"side": "plain loop"}, side="anynas"):
         errors = {result["key"]: result["error"] for result in theirs["results"]}
         for result in ours["results"]:
             differences.setdefault(result["key"], []).append(result["error"] - errors[result["key"]])
-    mean, low, high = mean_with_interval([statistics.fmean(values) for values in differences.values()])
-    return Fact(
-        name=f"validation error, anynas minus {other}",
-        value=mean,
-        unit="points",
-        n=sum(map(len, differences.values())),
-        low=low,
-        high=high,
-    )
+    means = [statistics.fmean(values) for values in differences.values()]
+    return _difference("anynas minus plain loop", means, sum(map(len, differences.values())))
+
+
+def _error_difference_to_both(measurements: Sequence[Measurement]) -> Fact:
+    """Return the difference to all trainings in ordinary torch, Ray Tune's too: more of them, a shorter interval."""
+    ours, theirs = _errors(measurements, ["anynas"]), _errors(measurements, ["plain loop", "Ray Tune"])
+    means = [statistics.fmean(ours[key]) - statistics.fmean(theirs[key]) for key in ours]
+    return _difference("anynas minus plain loop and Ray Tune", means, sum(map(len, ours.values())))
+
+
+def _errors(measurements: Sequence[Measurement], sides: Sequence[str]) -> dict[str, list[float]]:
+    """Return all errors of these sides by network."""
+    errors: dict[str, list[float]] = {}
+    for side in sides:
+        for measurement in of(measurements, side=side):
+            for result in measurement["results"]:
+                errors.setdefault(result["key"], []).append(result["error"])
+    return errors
+
+
+def _difference(name: str, means: Sequence[float], n: int) -> Fact:
+    mean, low, high = mean_with_interval(means)
+    return Fact(name=f"validation error, {name}", value=mean, unit="points", n=n, low=low, high=high)

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.__main__ import SECTIONS, main
 from benchmarks.measuring import Fact
-from benchmarks.results import fact_text, load_results, number, save_results, seconds_text, table
+from benchmarks.results import load_results, save_results
+from benchmarks.tables import fact_text, number, seconds_text, table
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 
 from anynas.designspace import load_space
 from anynas.driver.loop import trial_seed
-from benchmarks import driver, others, profile, startup, trials
+from benchmarks import driver, look_up, others, population, profile, startup, trials
 from benchmarks.measuring import BenchmarkError, Fact, Row
 from benchmarks.sides import run_side
 
@@ -24,7 +24,7 @@ def ratios(rows: list[Row]) -> dict[tuple[str, str], float]:
 # Trials
 
 
-def population(side: str, number: int, *, seconds: float, errors: dict[str, float], workers: int = 2) -> dict[str, Any]:
+def round_of(side: str, number: int, *, seconds: float, errors: dict[str, float], workers: int = 2) -> dict[str, Any]:
     """A side's round that started its process at 90 s, its first trial at 100 s, with trials of 3 s."""
     results = [{"key": key, "error": error, "seconds": 3.0} for key, error in errors.items()]
     times = {"spawned": 90.0, "first_start": 100.0, "last_end": 100.0 + seconds}
@@ -33,9 +33,9 @@ def population(side: str, number: int, *, seconds: float, errors: dict[str, floa
 
 def test_trials_are_compared_by_wall_time_a_trial():
     measurements = [
-        population("anynas", 0, seconds=4.0, errors={"a": 10.0, "b": 20.0}),
-        population("Ray Tune", 0, seconds=8.0, errors={"b": 20.0, "a": 10.0}),
-        population("plain loop", 0, seconds=18.0, errors={"a": 9.0, "b": 20.0}, workers=1),
+        round_of("anynas", 0, seconds=4.0, errors={"a": 10.0, "b": 20.0}),
+        round_of("Ray Tune", 0, seconds=8.0, errors={"b": 20.0, "a": 10.0}),
+        round_of("plain loop", 0, seconds=18.0, errors={"a": 9.0, "b": 20.0}, workers=1),
     ]
     rows, facts = trials.summary(measurements)
     assert ratios(rows) == {
@@ -51,13 +51,15 @@ def test_trials_are_compared_by_wall_time_a_trial():
 def test_errors_are_compared_network_by_network():
     measurements = []
     for number, (a, b) in enumerate([(11.0, 20.0), (13.0, 22.0)]):
-        measurements.append(population("anynas", number, seconds=4.0, errors={"a": a, "b": b}))
+        measurements.append(round_of("anynas", number, seconds=4.0, errors={"a": a, "b": b}))
         for other in ("Ray Tune", "plain loop"):
-            measurements.append(population(other, number, seconds=4.0, errors={"b": 20.0, "a": 10.0}))
+            measurements.append(round_of(other, number, seconds=4.0, errors={"b": 20.0, "a": 10.0}))
     _, facts = trials.summary(measurements)
     (fact,) = [fact for fact in facts if fact.name == "validation error, anynas minus plain loop"]
     assert (fact.value, fact.n) == (1.5, 4)  # a: +1 and +3, b: 0 and +2; means 2 and 1
     assert fact.low == pytest.approx(1.5 - 12.706204736 * 0.5)  # t with 1 degree of freedom; error of the mean 0.5
+    (both,) = [fact for fact in facts if fact.name == "validation error, anynas minus plain loop and Ray Tune"]
+    assert (both.value, both.low) == (fact.value, pytest.approx(fact.low))  # Ray Tune's errors are the loop's here
 
 
 def test_a_request_names_the_first_draws_in_the_band_with_a_searchs_seeds():
@@ -79,13 +81,13 @@ def check_answer(answer: dict[str, Any], request: dict[str, Any]) -> None:
 
 def test_anynas_trains_the_requested_networks_through_its_driver(tmp_path):
     request = {**trials.request_of(1, networks=2, images=64), "epochs": 1}
-    check_answer(trials.population({**request, "executor": "inline"}, tmp_path), request)
+    check_answer(population.population({**request, "executor": "inline"}, tmp_path), request)
 
 
 def test_anynas_side_refuses_other_seeds(tmp_path):
     request = {**trials.request_of(1, networks=1, images=64), "epochs": 1, "executor": "inline", "round": 2}
     with pytest.raises(BenchmarkError) as error:
-        trials.population(request, tmp_path)
+        population.population(request, tmp_path)
     assert str(error.value) == "both sides must train with the same seeds; the driver's are others"
 
 
@@ -118,7 +120,7 @@ def test_sides_take_turns_and_ray_tune_rests_in_one_round():
 def test_a_search_of_free_trials_is_recorded_in_full(tmp_path, sampler):
     from anynas.store import load_run
 
-    answer = driver.search({"round": 0, "sampler": sampler, "trials": 6, "few": 2}, tmp_path)
+    answer = look_up.search({"round": 0, "sampler": sampler, "trials": 6, "few": 2}, tmp_path)
     errors = load_run(tmp_path / "run").table()["error"]
     assert len(errors) == (8 if sampler == "random" else 6)  # two more by TPE
     assert errors.between(0, 100).all()

@@ -34,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         measure(names, quick=quick, path=path)
     except (BenchmarkError, AnynasError) as error:
-        print(f"\nbenchmarks: {error}", file=sys.stderr)
+        print(f"benchmarks: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print(f"\nbenchmarks: interrupted; sections that were finished are in {path}", file=sys.stderr)
+        print(f"benchmarks: interrupted; sections that were finished are in {path}", file=sys.stderr)
         return INTERRUPTED
     print(table(load_results(path)))
     print(f"{path}\n{path.with_suffix('.md')}")
@@ -50,18 +50,21 @@ def measure(names: Sequence[str], *, quick: bool, path: Path) -> None:
     tasks = {name: section.tasks(quick=quick) for name, section in sections.items()}
     load = os.getloadavg()[0]
     progress = Progress([task for name in names for task in tasks[name]])
-    for name, section in sections.items():
-        started, measurements = time.monotonic(), []
-        for task in tasks[name]:
-            progress.begin(task)
-            measurements.append(task.work())
-            progress.end(task)
-        made = make_section(section, measurements, quick=quick, load=load, wall_seconds=time.monotonic() - started)
-        merged = {**load_results(path), name: made}
-        results = {name: merged[name] for name in SECTIONS if name in merged}
-        save_results(path, results)
-        write_whole(path.with_suffix(".md"), markdown(results))
-    progress.close()
+    try:
+        for name, section in sections.items():
+            started, measurements = time.monotonic(), []
+            for task in tasks[name]:
+                progress.begin(task)
+                measurements.append(task.work())
+                progress.end(task)
+            seconds = time.monotonic() - started
+            made = make_section(section, measurements, quick=quick, load=load, wall_seconds=seconds)
+            merged = {**load_results(path), name: made}
+            results = {name: merged[name] for name in SECTIONS if name in merged}
+            save_results(path, results)
+            write_whole(path.with_suffix(".md"), markdown(results))
+    finally:
+        progress.close()
 
 
 def load_section(name: str) -> Section:

@@ -1,11 +1,13 @@
 """The command, the file that it writes, and its tables."""
 
+import io
 import json
 
 import pytest
 
 from benchmarks.__main__ import SECTIONS, main
-from benchmarks.measuring import Fact
+from benchmarks.measuring import BenchmarkError, Fact, Task
+from benchmarks.progress import Progress
 from benchmarks.results import load_results, save_results
 from benchmarks.tables import fact_text, number, seconds_text, table
 
@@ -36,6 +38,30 @@ def test_a_run_of_one_section_keeps_the_others_as_they_were(earlier, capsys):
     assert "2001-02-03" in out
     assert "draws: AnyNetA, round 1, anynas; " in err
     assert " left\n" in err
+
+
+def test_a_side_that_fails_is_code_1_and_loses_nothing(earlier, capsys, monkeypatch):
+    def fails(*_):
+        raise BenchmarkError("rejection must end; it did not")
+
+    before = earlier.read_bytes()
+    monkeypatch.setattr("benchmarks.draws.draw_by_rejection", fails)
+    assert main(["--only", "draws", "--quick", "--out", str(earlier.parent)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "benchmarks: rejection must end; it did not"
+    assert earlier.read_bytes() == before
+
+
+def test_progress_tells_the_time_left_at_the_pace_of_what_is_done(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("benchmarks.progress.time.monotonic", lambda: now)
+    tasks = [Task(label=label, expected_seconds=seconds, work=dict) for label, seconds in (("a", 10), ("b", 20))]
+    stream = io.StringIO()
+    progress = Progress(tasks, stream)
+    progress.begin(tasks[0])
+    now = 15.0  # half as long again as expected
+    progress.end(tasks[0])
+    progress.begin(tasks[1])
+    assert stream.getvalue() == "1/2  a; 30 s left\n2/2  b; 30 s left\n"
 
 
 def test_the_file_keeps_every_measurement_and_the_table_fits_80_columns(tmp_path, capsys):

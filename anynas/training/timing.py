@@ -5,30 +5,32 @@ from collections.abc import Callable
 
 import torch
 
+from anynas.data import Split
 from anynas.training.devices import one_thread
-from anynas.training.loop import EVALUATION_BATCH, make_step
+from anynas.training.engines import make_engine
 from anynas.training.worker import Worker
 from anynas.trials import Trial
 
-WARM_STEPS, TIMED_STEPS = 1, 3
+WARM_STEPS, TIMED_STEPS, TIMED_IMAGES = 1, 3, 256
 
 
 def seconds_of(trial: Trial, worker: Worker) -> float:
-    """Return about how many seconds the trial would take, from a few training steps and one batch of evaluation."""
+    """Return about how many seconds the trial would take, from a few training steps and a little evaluation."""
     data = worker.prepared(trial)
+    some = Split(data.validation.images[:TIMED_IMAGES], data.validation.labels[:TIMED_IMAGES])
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(trial.seed)
-        network, step = make_step(trial, data)
+        engine = make_engine(trial, data)
         batch = torch.arange(trial.recipe.batch_size, device=data.device)
-        for _ in range(WARM_STEPS):
-            step(batch, trial.recipe.learning_rate)
-        per_step = (
-            _seconds(lambda: [step(batch, trial.recipe.learning_rate).item() for _ in range(TIMED_STEPS)]) / TIMED_STEPS
-        )
-        network.eval()
-        with torch.inference_mode():
-            images = data.batch(data.validation.images[:EVALUATION_BATCH])
-            per_evaluation = _seconds(lambda: network(images).argmax().item()) * len(data.validation) / len(images)
+
+        def steps(number: int) -> None:
+            for _ in range(number):
+                engine.step(batch, trial.recipe.learning_rate).item()
+
+        steps(WARM_STEPS)
+        per_step = _seconds(lambda: steps(TIMED_STEPS)) / TIMED_STEPS
+        engine.error(some)
+        per_evaluation = _seconds(lambda: engine.error(some)) * len(data.validation) / len(some)
     num_images = len(data.train) if trial.fidelity.images == "all" else trial.fidelity.images
     return trial.fidelity.epochs * (num_images // trial.recipe.batch_size * per_step + per_evaluation)
 

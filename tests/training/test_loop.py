@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anynas.architecture import Architecture, anynet
+from anynas.architecture import anynet
 from anynas.data import Split
 from anynas.errors import SettingsError
 from anynas.networks import build, initialise
 from anynas.training import loop
 from anynas.training.augmentation import augmented
 from anynas.training.devices import one_thread
+from anynas.training.engines import AUGMENTATION_STREAM
 from anynas.training.prepared import PreparedData
 from anynas.trials import Trial, TrialResult
 
@@ -54,7 +55,7 @@ def plain_training(trial: Trial, data: PreparedData) -> tuple[list[float], list[
     ]
     optimizer = torch.optim.SGD(groups, lr=1.0, momentum=recipe.momentum, nesterov=recipe.nesterov)
     order = torch.Generator().manual_seed(trial.seed ^ loop.ORDER_STREAM)
-    shifts = torch.Generator().manual_seed(trial.seed ^ loop.AUGMENTATION_STREAM)
+    shifts = torch.Generator().manual_seed(trial.seed ^ AUGMENTATION_STREAM)
     num_images = len(data.train) if fidelity.images == "all" else fidelity.images
     num_steps = fidelity.epochs * (num_images // recipe.batch_size)
     losses, errors, step = [], [], 0
@@ -202,13 +203,15 @@ def test_every_epoch_goes_through_the_images_in_a_new_order(
     trial: MakeTrial, prepared: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[Tensor] = []
-    make_step = loop.make_step
+    make_engine = loop.make_engine
 
     def spied(asked: Trial, data: PreparedData) -> Any:
-        network, step = make_step(asked, data)
-        return network, lambda batch, rate: batches.append(batch) or step(batch, rate)
+        engine = make_engine(asked, data)
+        step = engine.step
+        monkeypatch.setattr(engine, "step", lambda batch, rate: batches.append(batch) or step(batch, rate))
+        return engine
 
-    monkeypatch.setattr(loop, "make_step", spied)
+    monkeypatch.setattr(loop, "make_engine", spied)
     loop.train_trial(trial(epochs=2), prepared)
     assert [len(batch) for batch in batches] == [64] * 8
     epochs = torch.cat(batches).view(2, 256)
@@ -277,13 +280,14 @@ def test_a_network_that_diverges_is_complete_with_the_error_of_chance(
 def with_losses(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> None:
     """Let the loop see these losses, one a step, whatever the network does."""
     rest = iter(losses)
-    make_step = loop.make_step
+    make_engine = loop.make_engine
 
     def faked(asked: Trial, data: PreparedData) -> Any:
-        network, _ = make_step(asked, data)
-        return network, lambda batch, rate: torch.tensor(next(rest))
+        engine = make_engine(asked, data)
+        monkeypatch.setattr(engine, "step", lambda batch, rate: torch.tensor(next(rest)))
+        return engine
 
-    monkeypatch.setattr(loop, "make_step", faked)
+    monkeypatch.setattr(loop, "make_engine", faked)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 1e30])
@@ -317,105 +321,3 @@ def test_the_error_of_chance_is_that_of_the_number_of_classes(
     data = dataclasses.replace(prepared, num_classes=num_classes, train=fewer, validation=fewer, test=fewer)
     result = loop.train_trial(trial(learning_rate=1e30, schedule="constant"), data)
     assert (result.error, result.reason) == (chance, "diverged")
-
-
-# Evaluation
-
-
-class Fixed(nn.Module):
-    """Gives out logits in the order in which they are asked for."""
-
-    def __init__(self, logits: Tensor) -> None:
-        super().__init__()
-        self.rest = logits
-        self.modes: list[bool] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.modes.append(self.training)
-        given, self.rest = self.rest[: len(images)], self.rest[len(images) :]
-        return given
-
-
-def split_of(labels: list[int], data: PreparedData) -> Split:
-    return Split(data.validation.images[:1].expand(len(labels), -1, -1, -1), torch.tensor(labels))
-
-
-def test_the_error_is_the_percentage_of_images_whose_largest_logit_is_not_their_labels(
-    prepared: PreparedData,
-) -> None:
-    logits = torch.tensor([[0.0, 2.0, 1.0], [5.0, -1.0, 1.0], [0.0, 0.0, 3.0], [9.0, 0.0, 3.0]])
-    assert loop.evaluate(Fixed(logits), split_of([1, 0, 2, 1], prepared), prepared) == 25.0
-    assert loop.evaluate(Fixed(logits), split_of([1, 0, 2, 0], prepared), prepared) == 0.0
-    assert loop.evaluate(Fixed(logits), split_of([0, 1, 0, 1], prepared), prepared) == 100.0
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_logit_that_is_no_finite_number_counts_as_wrong(prepared: PreparedData, bad: float) -> None:
-    logits = torch.tensor([[0.0, 2.0, bad], [bad, 1.0, 1.0], [3.0, 0.0, 0.0], [bad, bad, bad]])
-    assert loop.evaluate(Fixed(logits), split_of([1, 0, 0, 0], prepared), prepared) == 75.0
-
-
-def test_a_network_is_evaluated_in_batches_and_in_evaluation_mode(
-    prepared: PreparedData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loop, "EVALUATION_BATCH", 3)
-    logits = torch.eye(8)
-    network = Fixed(logits).train()
-    assert loop.evaluate(network, split_of([0, 1, 2, 3, 4, 5, 0, 0], prepared), prepared) == 25.0
-    assert network.modes == [False] * 3
-
-
-def test_evaluation_leaves_the_network_as_it_was(trial: MakeTrial, prepared: PreparedData) -> None:
-    network, _ = loop.make_step(trial(), prepared)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    loop.evaluate(network, prepared.validation, prepared)
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-
-
-# Steps
-
-
-def test_a_step_returns_the_loss_before_it_and_moves_by_the_rate(trial: MakeTrial, prepared: PreparedData) -> None:
-    asked = trial(momentum=0.0, nesterov=False, weight_decay=0.0)
-    batch = torch.arange(64)
-    moved = []
-    for rate in (0.0, 0.1, 0.2):
-        torch.manual_seed(0)
-        network, step = loop.make_step(asked, prepared)
-        before = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
-        loss = step(batch, rate)
-        assert not loss.requires_grad
-        after = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
-        moved.append((after - before).norm().item())
-    assert moved[0] == 0
-    assert moved[1] > 0
-    assert moved[2] == pytest.approx(2 * moved[1], rel=1e-3)
-
-
-def test_norms_have_a_weight_decay_of_their_own_and_each_parameter_one_group(
-    trial: MakeTrial, prepared: PreparedData, tiny: Architecture
-) -> None:
-    asked = trial(weight_decay=0.25, norm_weight_decay=0.125)
-    network = build(tiny, input_shape=prepared.image_shape, num_classes=10)
-    optimizer = loop._optimizer(network, asked.recipe)
-    decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
-    assert len(decay) == sum(len(group["params"]) for group in optimizer.param_groups)
-    assert len(decay) == len(list(network.parameters()))
-    seen = set()
-    for module in network.modules():
-        for parameter in module.parameters(recurse=False):
-            seen.add(type(module))
-            assert decay[id(parameter)] == (0.125 if isinstance(module, nn.BatchNorm2d) else 0.25)
-    assert seen == {nn.BatchNorm2d, nn.Conv2d, nn.Linear}
-
-
-def test_norms_do_not_decay_unless_the_recipe_says_so(trial: MakeTrial) -> None:
-    recipe = trial().recipe
-    assert recipe.norm_weight_decay == 0
-    assert recipe.weight_decay > 0
-
-
-def test_a_network_without_norms_can_be_trained_too(trial: MakeTrial) -> None:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
-    (group,) = loop._optimizer(network, trial().recipe).param_groups
-    assert len(group["params"]) == 2

@@ -1,0 +1,1 @@
+"""Training on a CPU: small networks as tapes of compiled loops and products of matrices, one thread a trial."""

@@ -14,11 +14,13 @@ from anynas.errors import AnynasError, did_you_mean
 from benchmarks.measuring import BenchmarkError, Section
 from benchmarks.progress import Progress
 from benchmarks.results import RESULTS, load_results, make_section, save_results, write_whole
+from benchmarks.sides import run_side
 from benchmarks.tables import markdown, table
 
 SECTIONS = {"trials": "trials", "draws": "draws", "driver": "driver", "startup": "startup", "profile": "profile"}
 RAY_TUNE = ("pydantic", "requests")  # what it imports beyond Ray
 NEEDED = {"trials": RAY_TUNE, "driver": (*RAY_TUNE, "sqlalchemy"), "startup": RAY_TUNE}  # section -> libraries
+TRAINING = {"trials", "startup", "profile"}  # sections that train
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
 
@@ -49,6 +51,8 @@ def measure(names: Sequence[str], *, quick: bool, path: Path) -> None:
     sections = {name: load_section(name) for name in names}
     tasks = {name: section.tasks(quick=quick) for name, section in sections.items()}
     load = os.getloadavg()[0]
+    if TRAINING & set(names):
+        run_side("population:compile_kernels")
     progress = Progress([task for name in names for task in tasks[name]])
     try:
         for name, section in sections.items():

@@ -4,6 +4,7 @@
 `training_step` is the one place that knows how anynas makes a step.
 """
 
+import cProfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,11 +16,12 @@ from benchmarks.trials import request_of
 
 TITLE = "Where the time goes now"
 METHOD = """\
-Training steps of the section *Trials*' 16 networks (one batch each, one thread), under torch's profiler: each
-operation's own time, summed by kind. What no operation accounts for is Python, autograd and the profiler itself.
-Without the profiler the same steps are timed for the rate: a step is counted as three forward passes, two floating-
-point operations for each multiply-add, and compared with the largest float32 matrix product's rate on one core of the
-same machine."""
+Training steps of the section *Trials*' 16 networks (one batch each, one thread), under a profiler: time in each
+operation, summed by kind. Networks that anynas plays as a tape are profiled by Python's profiler, those that it
+leaves to torch by torch's. *Between operations* is all else: the loss, taking images, Python, autograd and the
+profiler itself. Without the profiler the same steps are timed for the rate: a step is counted as three forward
+passes, two floating-point operations for each multiply-add, and compared with the largest float32 matrix product's
+rate on one core of the same machine."""
 STEPS, WARM_STEPS = 20, 3
 PASSES = 3  # forward, and backward to inputs and to weights
 MATRIX_SIDE = 1536
@@ -32,6 +34,14 @@ KINDS = (  # the first whose words occur in an operation's name
     ("taking images", ("index", "gather", "select")),
     ("sums and copies", ("add", "copy", "clone", "contiguous", "empty", "resize", "fill", "detach", "::t", "view")),
 )
+TAPE = "training/cpu/operations.py"  # where a tape's operations are
+OPTIMISER = "SGD.step"
+TAPE_KINDS = (
+    ("1x1 convolution, linear", ("Pointwise",)),
+    ("larger convolution", ("Direct", "Unfolded", "Wide")),
+    ("norm, with addition and ReLU", ("Normalised", "Added", "Activated", "Forked")),
+    ("pooling", ("Pooled", "GloballyPooled")),
+)
 OTHER, BETWEEN = "other operations", "between operations"
 Step = Callable[[], object]
 
@@ -42,7 +52,7 @@ def tasks(*, quick: bool) -> list[Task]:
     return [
         Task(
             label="profile",
-            expected_seconds=5 + 0.12 * networks * steps,
+            expected_seconds=15 + 0.05 * networks * steps,
             work=lambda: {
                 "side": "anynas",
                 **run_side("profile:profile_networks", round=0, networks=networks, steps=steps),
@@ -79,7 +89,46 @@ def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]
 
 
 def profiled(step: Step, *, steps: int) -> tuple[float, dict[str, float], dict[str, float]]:
-    """Return wall seconds of so many steps under torch's profiler; their parts by kind; and by operation."""
+    """Return wall seconds of so many profiled steps; their parts by kind; and by operation.
+
+    A step that plays a tape, as anynas' engine for CPUs does, is profiled by Python's profiler, which sees the tape's
+    operations; any other step by torch's.
+    """
+    step()  # what happens once is not profiled
+    wall, operations = _by_tape(step, steps)
+    name_kind = tape_kind_of
+    if not operations:
+        wall, operations = _by_torch(step, steps)
+        name_kind = kind_of
+    kinds: dict[str, float] = {}
+    for name, seconds in operations.items():
+        kinds[name_kind(name)] = kinds.get(name_kind(name), 0.0) + seconds
+    kinds[BETWEEN] = max(wall - sum(operations.values()), 0.0)
+    return wall, kinds, operations
+
+
+def _by_tape(step: Step, steps: int) -> tuple[float, dict[str, float]]:
+    """Return wall seconds, and seconds in each operation of a tape and in the optimiser; nothing without a tape."""
+    profiler = cProfile.Profile()
+    started = time.perf_counter()
+    profiler.enable()
+    for _ in range(steps):
+        step()
+    profiler.disable()
+    wall = time.perf_counter() - started
+    operations: dict[str, float] = {}
+    for entry in profiler.getstats():
+        if isinstance(entry.code, str):  # built in
+            continue
+        name, file = entry.code.co_qualname, Path(entry.code.co_filename)
+        is_operation = file.match(TAPE) and name.endswith((".forward", ".backward"))
+        if is_operation or name == OPTIMISER:
+            operations[name] = operations.get(name, 0.0) + entry.totaltime
+    return (wall, operations) if set(operations) - {OPTIMISER} else (wall, {})
+
+
+def _by_torch(step: Step, steps: int) -> tuple[float, dict[str, float]]:
+    """Return wall seconds, and each torch operation's own seconds."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
@@ -87,12 +136,15 @@ def profiled(step: Step, *, steps: int) -> tuple[float, dict[str, float], dict[s
         for _ in range(steps):
             step()
         wall = time.perf_counter() - started
-    operations = {event.key: round(event.self_cpu_time_total / 1e6, 6) for event in profiler.key_averages()}
-    kinds: dict[str, float] = {}
-    for name, seconds in operations.items():
-        kinds[kind_of(name)] = kinds.get(kind_of(name), 0.0) + seconds
-    kinds[BETWEEN] = max(wall - sum(operations.values()), 0.0)
-    return wall, kinds, operations
+    return wall, {event.key: round(event.self_cpu_time_total / 1e6, 6) for event in profiler.key_averages()}
+
+
+def tape_kind_of(operation: str) -> str:
+    """Return the kind of a tape's operation, named CLASS.forward or CLASS.backward."""
+    if operation == OPTIMISER:
+        return "optimiser"
+    cls = operation.partition(".")[0]
+    return next((kind for kind, classes in TAPE_KINDS if cls in classes), OTHER)
 
 
 def kind_of(operation: str) -> str:
@@ -115,11 +167,11 @@ def training_step(trial: Any, data: Any) -> Step:
     """Return a training step of anynas on the first batch, at the recipe's rate."""
     import torch
 
-    from anynas.training.loop import make_step
+    from anynas.training.engines import make_engine
 
-    _, step = make_step(trial, data)
+    engine = make_engine(trial, data)
     batch = torch.arange(trial.recipe.batch_size, device=data.device)
-    return lambda: step(batch, trial.recipe.learning_rate)
+    return lambda: engine.step(batch, trial.recipe.learning_rate)
 
 
 def peak_gflops(*, repeats: int) -> list[float]:

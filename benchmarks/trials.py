@@ -31,12 +31,12 @@ trainable in ordinary torch (Dataset, DataLoader, contiguous memory format, one 
 by a plain loop in ordinary torch, one network after the other with torch's own number of threads. Seeds, initial
 weights, schedule and evaluations are the same. A round is all 16 networks on each side, each side in a fresh process.
 *Trials* counts from the start of the first trial to the end of the last; *with start-up* counts from the start of the
-process. For anynas a trial starts when the driver hands it to a worker. Seconds are wall time a trial: all of a
-round's divided by its trials."""
+process. For anynas a trial starts when the driver hands it to a worker; what it compiles once for a machine is
+compiled before. Seconds are wall time a trial: all of a round's divided by its trials."""
 SPACE, DRAW_SEED = "AnyNetD", 0
 SIDES = {"anynas": "population:population", "Ray Tune": "ray_tune:tuner", "plain loop": "plain:sequential"}
 RAY_TUNE_ROUNDS = (0, 2)  # errors need three rounds of the other sides; a third of this one would take too long
-EXPECTED_SECONDS = {"anynas": 6.0, "Ray Tune": 14.0, "plain loop": 14.0}  # a trial of two epochs of 8,000 images
+EXPECTED_SECONDS = {"anynas": 3.0, "Ray Tune": 13.0, "plain loop": 14.0}  # a trial of two epochs of 8,000 images
 
 
 def tasks(*, quick: bool) -> list[Task]:

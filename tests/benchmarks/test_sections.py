@@ -211,6 +211,20 @@ def test_operations_have_kinds(operation, kind):
     assert profile.kind_of(operation) == kind
 
 
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("Pointwise.forward", "1x1 convolution, linear"),
+        ("Direct.backward", "larger convolution"),
+        ("Normalised.backward", "norm, with addition and ReLU"),
+        ("SGD.step", "optimiser"),
+        ("New.forward", "other operations"),
+    ],
+)
+def test_operations_of_a_tape_have_kinds(operation, kind):
+    assert profile.tape_kind_of(operation) == kind
+
+
 def test_the_parts_of_a_profile_add_up_to_its_wall_time():
     conv, images = torch.nn.Conv2d(8, 8, 3), torch.randn(4, 8, 16, 16)
     wall, kinds, operations = profile.profiled(lambda: conv(images).sum().backward(), steps=5)
@@ -241,4 +255,6 @@ def test_networks_are_profiled_by_the_step_that_trains_them(tmp_path):
     assert network["key"] == trials.request_of(0, networks=1)["trials"][0]["key"]
     assert network["images"] == 2 * load_space("AnyNetD").regime.recipe.batch_size
     assert network["seconds"] > 0
+    assert sum(network["seconds_by_kind"].values()) == pytest.approx(network["profiled_seconds"], rel=0.05)
+    assert network["seconds_by_kind"]["between operations"] < network["profiled_seconds"] / 2
     assert min(answer["peak_gflops"]) > 0

@@ -8,7 +8,7 @@ import torch
 
 from anynas.designspace import load_space
 from anynas.driver.loop import trial_seed
-from benchmarks import driver, look_up, others, population, profile, startup, trials
+from benchmarks import driver, look_up, others, population, profile, profiling, startup, trials
 from benchmarks.measuring import BenchmarkError, Fact, Row
 from benchmarks.sides import run_side
 
@@ -208,7 +208,7 @@ def test_start_up_is_compared_round_by_round():
     ],
 )
 def test_operations_have_kinds(operation, kind):
-    assert profile.kind_of(operation) == kind
+    assert profiling.kind_of(operation) == kind
 
 
 @pytest.mark.parametrize(
@@ -222,12 +222,12 @@ def test_operations_have_kinds(operation, kind):
     ],
 )
 def test_operations_of_a_tape_have_kinds(operation, kind):
-    assert profile.tape_kind_of(operation) == kind
+    assert profiling.tape_kind_of(operation) == kind
 
 
 def test_the_parts_of_a_profile_add_up_to_its_wall_time():
     conv, images = torch.nn.Conv2d(8, 8, 3), torch.randn(4, 8, 16, 16)
-    wall, kinds, operations = profile.profiled(lambda: conv(images).sum().backward(), steps=5)
+    wall, kinds, operations = profiling.profiled(lambda: conv(images).sum().backward(), steps=5)
     assert sum(kinds.values()) == pytest.approx(wall, rel=0.05)
     assert kinds["convolution"] > 0
     assert "aten::convolution_backward" in operations

@@ -13,17 +13,18 @@ from benchmarks.rejection import draw_by_rejection
 TITLE = "Draws"
 METHOD = """\
 `space.sample(500, ...)` in the regime imagenet, 360 to 400 million multiply-adds, against rejection in plain Python:
-parameters drawn one by one, the constraint checked as soon as it can be, then one closed-form count a draw. Rejection
-tries very many candidates for one draw of E, so it is timed on fewer draws (each row names both numbers a round), and
-seconds are a draw. Each round has a seed of its own. Both must give one law: the difference of the mean total depth
-is told with its interval over all draws."""
+parameters drawn one by one, one closed-form count a candidate, kept if constraint and band allow; *early* checks the
+constraint first, as soon as what it speaks of is drawn. Rejection tries very many candidates for one draw of E, so it
+is timed on fewer draws (each row names both numbers a round), and seconds are a draw. Each round has a seed of its own.
+Both must give one law: the difference of the mean total depth is told with its interval over all draws."""
 BAND = (360e6, 400e6)
 SPACES = {  # letter: draws by rejection in a round, seconds for one
-    "A": (500, 0.003),
-    "C": (500, 0.003),
-    "D": (200, 0.02),
-    "E": (50, 0.2),
+    "A": (500, 0.002),
+    "C": (500, 0.002),
+    "D": (200, 0.03),
+    "E": (20, 0.3),
 }
+SIDES = {"rejection": "ACDE", "early rejection": "DE"}  # in which spaces they differ
 
 
 def tasks(*, quick: bool) -> list[Task]:
@@ -40,13 +41,15 @@ def tasks(*, quick: bool) -> list[Task]:
                     work=functools.partial(_sampled, letter, number, n),
                 )
             )
-            turns.append(
-                Task(
-                    label=f"{label}, rejection",
-                    expected_seconds=m * seconds,
-                    work=functools.partial(_rejected, letter, number, m),
-                )
-            )
+            for side, letters in SIDES.items():
+                if letter in letters:
+                    turns.append(
+                        Task(
+                            label=f"{label}, {side}",
+                            expected_seconds=m * seconds,
+                            work=functools.partial(_rejected, side, letter, number, m),
+                        )
+                    )
     return turns
 
 
@@ -54,13 +57,14 @@ def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]
     """Return the ratios of seconds a draw, and the difference of laws in standard errors."""
     rows, facts = [], []
     for letter in SPACES:
-        pairs = paired(measurements, {"side": "rejection", "space": letter}, side="anynas", space=letter)
-        seconds = [[m["seconds"] / len(m["total_depths"]) for m in side] for side in zip(*pairs, strict=True)]
-        ours, theirs = (len(m["total_depths"]) for m in pairs[0])
-        rows.append(compare(f"AnyNet{letter}, {ours} and {theirs} draws", "rejection", *seconds))
+        for other in (side for side, letters in SIDES.items() if letter in letters):
+            pairs = paired(measurements, {"side": other, "space": letter}, side="anynas", space=letter)
+            seconds = [[m["seconds"] / len(m["total_depths"]) for m in side] for side in zip(*pairs, strict=True)]
+            ours, theirs = (len(m["total_depths"]) for m in pairs[0])
+            rows.append(compare(f"AnyNet{letter}, {ours} and {theirs} draws", other, *seconds))
         our_depths, their_depths = (
-            [depth for m in of(measurements, side=side, space=letter) for depth in m["total_depths"]]
-            for side in ("anynas", "rejection")
+            [depth for side in sides for m in of(measurements, side=side, space=letter) for depth in m["total_depths"]]
+            for sides in (("anynas",), SIDES)
         )
         facts.append(depth_difference(letter, our_depths, their_depths))
         tried = [m["tried"] / len(m["total_depths"]) for m in of(measurements, side="rejection", space=letter)]
@@ -69,7 +73,7 @@ def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]
                 name=f"AnyNet{letter}: candidates that rejection tries a draw",
                 value=statistics.fmean(tried),
                 unit="",
-                n=len(their_depths),
+                n=sum(len(m["total_depths"]) for m in of(measurements, side="rejection", space=letter)),
             )
         )
     return rows, facts
@@ -101,13 +105,13 @@ def _sampled(letter: str, number: int, n: int) -> Measurement:
     return {"side": "anynas", "space": letter, "round": number, "seconds": seconds, "total_depths": depths}
 
 
-def _rejected(letter: str, number: int, n: int) -> Measurement:
-    rng = random.Random(number)
+def _rejected(side: str, letter: str, number: int, n: int) -> Measurement:
+    rng = random.Random(f"{side} {number}")
     started = time.perf_counter()
-    draws = [draw_by_rejection(letter, rng, BAND) for _ in range(n)]
+    draws = [draw_by_rejection(letter, rng, BAND, early=side == "early rejection") for _ in range(n)]
     seconds = time.perf_counter() - started
     return {
-        "side": "rejection",
+        "side": side,
         "space": letter,
         "round": number,
         "seconds": seconds,

@@ -1,8 +1,9 @@
 """Drawing networks of a design space by plain rejection, as a user writes it who follows the paper and its code.
 
-Each parameter is drawn on its own, the constraint is checked, one network's multiply-adds are counted in closed form,
-and the draw is kept if they lie in the band. Plain Python on plain numbers. Definitions: arXiv 2003.13678, sections 3.2
-to 3.4 and appendix D.
+Each parameter is drawn on its own, the network's multiply-adds are counted in closed form, and the draw is kept if it
+satisfies the constraint and they lie in the band. Who thinks about it checks the constraint first, as soon as what it
+speaks of is drawn: `early`. Plain Python on plain numbers. Definitions: arXiv 2003.13678, sections 3.2 to 3.4 and
+appendix D.
 """
 
 import itertools
@@ -26,17 +27,25 @@ class Draw(NamedTuple):
     group_widths: list[int]
 
 
-def draw_by_rejection(letter: str, rng: random.Random, band: tuple[float, float]) -> tuple[Draw, int]:
+def draw_by_rejection(
+    letter: str, rng: random.Random, band: tuple[float, float], *, early: bool = False
+) -> tuple[Draw, int]:
     """Return a draw of AnyNet `letter` ("A" to "E") with multiply-adds in the band, and how many were tried for it."""
-    tried = 0
-    while True:
-        tried += 1
-        draw = candidate(letter, rng)
-        if draw is not None and band[0] <= multiply_adds(draw) <= band[1]:
+    for tried in itertools.count(1):
+        draw = early_candidate(letter, rng) if early else candidate(letter, rng)
+        if draw is not None and band[0] <= multiply_adds(draw) <= band[1] and keeps(letter, draw):
             return draw, tried
+    raise AssertionError("counting never ends")
 
 
-def candidate(letter: str, rng: random.Random) -> Draw | None:
+def candidate(letter: str, rng: random.Random) -> Draw:
+    """Return one draw without constraint or band."""
+    widths = [log_uniform(rng, 8, 1024, 8) for _ in range(STAGES)]
+    depths = [log_uniform(rng, 1, 16, 1) for _ in range(STAGES)]
+    return Draw(depths, widths, *_rest(letter, rng))
+
+
+def early_candidate(letter: str, rng: random.Random) -> Draw | None:
     """Return one draw without a band; None if it breaks the space's constraint, which is seen before all is drawn."""
     widths = [log_uniform(rng, 8, 1024, 8) for _ in range(STAGES)]
     if letter in WIDTHS_RISE and not rises(widths):
@@ -44,8 +53,17 @@ def candidate(letter: str, rng: random.Random) -> Draw | None:
     depths = [log_uniform(rng, 1, 16, 1) for _ in range(STAGES)]
     if letter in DEPTHS_RISE and not rises(depths):
         return None
+    return Draw(depths, widths, *_rest(letter, rng))
+
+
+def keeps(letter: str, draw: Draw) -> bool:
+    """Return whether a draw satisfies the space's constraint."""
+    return (letter not in WIDTHS_RISE or rises(draw.widths)) and (letter not in DEPTHS_RISE or rises(draw.depths))
+
+
+def _rest(letter: str, rng: random.Random) -> tuple[list[int], list[int]]:
     ratios = choices(rng, RATIOS, shared=letter in SHARED_RATIO)
-    return Draw(depths, widths, ratios, choices(rng, GROUP_WIDTHS, shared=letter in SHARED_GROUP))
+    return ratios, choices(rng, GROUP_WIDTHS, shared=letter in SHARED_GROUP)
 
 
 def choices(rng: random.Random, values: tuple[int, ...], *, shared: bool) -> list[int]:

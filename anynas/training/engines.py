@@ -53,8 +53,13 @@ def make_engine(trial: Trial, data: PreparedData) -> Engine:
     network = network_of(trial, data)
     if data.device.type == "cpu":
         from anynas.training.cpu.engine import CpuEngine  # compiles its kernels when it is first imported
+        from anynas.training.cpu.tape import is_mostly_wide
 
-        return CpuEngine(network, trial, data)
+        if not is_mostly_wide(trial.architecture.layers(data.num_classes), data.image_shape):
+            return CpuEngine(network, trial, data)
+        from anynas.training.eager import EagerEngine
+
+        return EagerEngine(network, trial, data)
     from anynas.training.cuda.engine import GraphEngine
     from anynas.training.precision import precision_of
 

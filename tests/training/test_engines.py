@@ -32,8 +32,8 @@ from anynas.trials import Trial
 
 MakeTrial = Callable[..., Trial]
 ENGINES = (CpuEngine, EagerEngine, functools.partial(GraphEngine, recorder=Repeater()))
-BOTTLENECKS = anynet(
-    depths=[2, 1], widths=[16, 24], bottleneck_ratios=[2, 2], group_widths=[4, 4], stem_width=8, stem_stride=1
+BOTTLENECKS = anynet(  # with a 3x3 of few channels a group, and one of many
+    depths=[2, 1], widths=[16, 40], bottleneck_ratios=[2, 2], group_widths=[4, 20], stem_width=8, stem_stride=1
 )
 
 
@@ -170,8 +170,12 @@ class TestEngine:
         assert engine.error(prepared.validation) == 100.0
 
 
-def test_a_cpu_has_its_own_engine(trial: MakeTrial, prepared: PreparedData) -> None:
-    assert isinstance(make_engine(trial(), prepared), CpuEngine)
+@pytest.mark.parametrize(("width", "kind"), [(8, CpuEngine), (64, EagerEngine)])
+def test_a_cpu_has_its_own_engine_but_for_what_torch_does_best(
+    trial: MakeTrial, prepared: PreparedData, width: int, kind: type
+) -> None:
+    plain = anynet(depths=[3], widths=[width], block="V", stem_width=width)
+    assert isinstance(make_engine(trial(architecture=plain), prepared), kind)
 
 
 def test_parameters_lie_in_two_arrays_each_on_a_line_of_the_cache(trial: MakeTrial, prepared: PreparedData) -> None:

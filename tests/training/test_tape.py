@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anynas.architecture import images_of, load_architecture
 from anynas.designspace import builtin_spaces, load_space
 from anynas.networks import Branches, Gated, Sum, build
 from anynas.training.cpu import kernels
 from anynas.training.cpu.operations import Direct, Pointwise, Unfolded, Wide
-from anynas.training.cpu.tape import Tape, _convolution
+from anynas.training.cpu.tape import Tape, convolution_of, is_mostly_wide
 from anynas.training.devices import one_thread
 
 BATCH = 6
@@ -110,7 +111,7 @@ FRONT = (conv(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU())  # so that gradients have 
     ids=str,
 )
 def test_a_convolution_of_any_kind_in_front_or_behind(layer: nn.Conv2d, operation: type, side: int) -> None:
-    assert _convolution(layer) is operation
+    assert convolution_of(layer) is operation
     assert_same(grown(nn.Sequential(*copy.deepcopy(FRONT), copy.deepcopy(layer))), (3, side, side + 1))
     assert_same(copy.deepcopy(layer), (4, side, side + 1))
 
@@ -125,7 +126,7 @@ def test_a_convolution_of_any_kind_in_front_or_behind(layer: nn.Conv2d, operatio
     ids=str,
 )
 def test_a_convolution_of_many_channels(layer: nn.Conv2d, operation: type) -> None:
-    assert _convolution(layer) is operation
+    assert convolution_of(layer) is operation
     front = (conv(3, layer.in_channels, 1), nn.BatchNorm2d(layer.in_channels), nn.ReLU())
     assert_same(grown(nn.Sequential(*front, layer)), (3, 7, 6))
 
@@ -164,6 +165,29 @@ def test_a_convolution_of_many_channels(layer: nn.Conv2d, operation: type) -> No
 )
 def test_every_other_layer(layers: list[nn.Module]) -> None:
     assert_same(grown(nn.Sequential(*copy.deepcopy(FRONT), *layers)), (3, 7, 8))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("lenet", False), ("vgg11", True), ("densenet", True), ("regnetx_200mf", False)]
+)
+def test_what_torch_does_best_is_left_to_it(name: str, expected: bool) -> None:
+    shape, classes = images_of(name)
+    tree = load_architecture(name).layers(classes)
+    assert is_mostly_wide(tree, shape) == expected
+    network = build(load_architecture(name), input_shape=shape, num_classes=classes)
+    counts = {Wide: 0, None: 0}
+    for module in network.modules():  # by hooks: multiply-adds of each convolution
+        if isinstance(module, nn.Conv2d):
+            kind = Wide if convolution_of(module) is Wide else None
+
+            def count(module: nn.Module, inputs: Any, output: Tensor, kind: Any = kind) -> None:
+                assert isinstance(module, nn.Conv2d)
+                counts[kind] += output.numel() * module.weight[0].numel() + (module.bias is not None) * output.numel()
+
+            module.register_forward_hook(count)
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, *shape))
+    assert (counts[Wide] > counts[None]) == expected
 
 
 def test_windows_with_equal_values_send_the_gradient_to_the_first_as_torch_does() -> None:

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from anynas.data import Split
 from anynas.training.augmentation import augmented
 from anynas.training.cpu import kernels
-from anynas.training.cpu.tape import Tape
+from anynas.training.cpu.operations import Wide
+from anynas.training.cpu.tape import Tape, convolution_of
 from anynas.training.engines import AUGMENTATION_STREAM, count_wrong, make_optimizer, norms_and_others
 from anynas.training.prepared import PreparedData
 from anynas.trials import Trial
@@ -22,6 +23,11 @@ class CpuEngine:
         self.network = network
         self._recipe, self._data = trial.recipe, data
         self._gradients: dict[int, Tensor] = {}
+        self._channels_last = {
+            id(module.weight)
+            for module in network.modules()
+            if isinstance(module, nn.Conv2d) and convolution_of(module) is Wide
+        }
         norms, others = (self._gathered(parameters) for parameters in norms_and_others(network))
         self._optimizer = make_optimizer(norms, others, trial.recipe)
         self._generator = torch.Generator().manual_seed(trial.seed ^ AUGMENTATION_STREAM)
@@ -73,8 +79,15 @@ class CpuEngine:
         together, gradients = torch.zeros(starts[-1]), torch.zeros(starts[-1])
         for parameter, start in zip(parameters, starts, strict=False):
             part = slice(start, start + parameter.numel())
-            together[part] = parameter.detach().flatten()
-            parameter.data = together[part].view(parameter.shape)
-            self._gradients[id(parameter)] = gradients[part].view(parameter.shape)
+            value, gradient = (self._shaped(array[part], parameter) for array in (together, gradients))
+            parameter.data = value.copy_(parameter.detach())
+            self._gradients[id(parameter)] = gradient
         together.grad = gradients
         return [together]
+
+    def _shaped(self, part: Tensor, parameter: Tensor) -> Tensor:
+        """Return a part of an array in the parameter's shape, with channels innermost where torch wants it so."""
+        if id(parameter) not in self._channels_last:
+            return part.view(parameter.shape)
+        outputs, channels, *sides = parameter.shape
+        return part.view(outputs, *sides, channels).permute(0, 3, 1, 2)

@@ -69,10 +69,16 @@ class Worker:
         shape = self.workplace.input_shape
         resolution = shape[1] if trial.fidelity.resolution == "regime" else trial.fidelity.resolution
         if resolution not in self._prepared:
-            if self._data is None:
-                self._data = load_data(self.workplace.data, input_shape=shape, num_classes=self.workplace.num_classes)
-            self._prepared[resolution] = prepare(self._data, resolution=resolution, device=self.device)
+            self._prepared[resolution] = prepare(self.data, resolution=resolution, device=self.device)
         return self._prepared[resolution]
+
+    @property
+    def data(self) -> DataSet:
+        """The data as they are: uint8, in memory, at their own resolution."""
+        if self._data is None:
+            place = self.workplace
+            self._data = load_data(place.data, input_shape=place.input_shape, num_classes=place.num_classes)
+        return self._data
 
 
 def provenance() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """python -m benchmarks.gpu: how fast populations train on one GPU, side by side with the loop that a user writes.
 
-    python -m benchmarks.gpu --out DIR [--regimes fashion cifar] [--budget 540]
+    python -m benchmarks.gpu --out DIR [--regimes fashion cifar] [--budget 500]
 
 It needs torch, numpy and this checkout, no other library. Every variant trains the same networks of AnyNetD with the
 same seeds; results are written after each, and a variant that fails or finds no memory or time leaves its reason.
@@ -10,6 +10,7 @@ same seeds; results are written after each, and a variant that fails or finds no
 import argparse
 import dataclasses
 import datetime
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,8 @@ DATA = {"fashion": "fashion-mnist-mini", "cifar": "synthetic"}
 FIDELITIES = {"fashion": Fidelity(epochs=2, images=8_000), "cifar": Fidelity(epochs=2, images=8_000)}
 QUICK = Fidelity(epochs=1, images=256)
 AT_ONCE = (4, 8, 2)  # in the order of interest
-LONGEST_SHARE = 0.2  # of the budget, for one variant
+CHECK_SECONDS = 120.0
+LONGEST_SHARE = 0.2  # of a regime's budget, for one variant
 SINGLE = (("ordinary", "float32"), *((k, p) for p in ("float32", "bfloat16") for k in ("graph", "eager")))
 
 
@@ -75,6 +77,9 @@ class Bench:
         try:
             place = self._pool_for(with_mps=False).place
             self.facts["machine"] = {"device": place.name, **place.facts}
+            if self.options.check:
+                self.facts["checks"] = checks(self.options.device)
+                print("\n".join(self.facts["checks"]), flush=True)
             for position, name in enumerate(self.options.regimes):
                 left = self.end - time.monotonic()
                 self._regime(name, time.monotonic() + left / (len(self.options.regimes) - position), place.device)
@@ -121,7 +126,7 @@ class Bench:
         base = _job(population, variant, self.options)
         one_process = variant.how in ("alone", "streams")
         number = 1 if one_process else variant.at_once
-        seconds = min(left, LONGEST_SHARE * self.options.budget)
+        seconds = min(left, LONGEST_SHARE * self.options.budget / len(self.options.regimes))
         if variant.how == "streams":
             jobs = [dataclasses.replace(base, trials=population.trials, streams=variant.at_once, seconds=seconds)]
         else:
@@ -166,6 +171,18 @@ class Bench:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+
+
+def checks(device: str) -> list[str]:
+    """Return what `benchmarks.gpu_check` says, a line each; it runs in a process of its own, which may die."""
+    command = [sys.executable, "-m", "benchmarks.gpu_check", "--device", device]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        text = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout or ""
+        return [*text.splitlines(), f"checks: not done within {CHECK_SECONDS:.0f} s"]
+    died = [] if done.returncode in (0, 1) else [f"checks: exit code {done.returncode}"]
+    return [*done.stdout.splitlines(), *done.stderr.splitlines()[-20:], *died]
 
 
 def population_of(name: str, options: argparse.Namespace) -> Population:
@@ -232,12 +249,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code: 0 done, 1 no process could start, 130 interrupted; what was measured is in the folder."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description="Training populations on one GPU.")
     parser.add_argument("--out", type=Path, required=True, help="folder for gpu.json and gpu.md")
-    parser.add_argument("--budget", type=float, default=540.0, metavar="SECONDS", help="for all (default: 540)")
+    parser.add_argument("--budget", type=float, default=500.0, metavar="SECONDS", help="for all (default: 500)")
     parser.add_argument("--regimes", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--models", type=int, default=24, help="networks in a population (default: 24)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--loader-workers", type=int, default=4, help="of the ordinary loop's DataLoader (default: 4)")
+    parser.add_argument("--no-check", dest="check", action="store_false", help="leave out benchmarks.gpu_check")
     parser.add_argument("--quick", action="store_true", help="256 images: to see that it works")
     bench = Bench(parser.parse_args(arguments))
     try:

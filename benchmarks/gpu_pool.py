@@ -54,7 +54,8 @@ class Pool:
         while len(self._members) < number:
             self._start()
         for _, connection in self._members[:number]:
-            connection.send(job)
+            with contextlib.suppress(OSError):
+                connection.send(job)
         for _, connection in self._members[:number]:
             while (answer := self._answer(connection, START_SECONDS)) != END:
                 self._complain(answer)
@@ -72,7 +73,8 @@ class Pool:
         while busy or (waiting and time.monotonic() < end):
             while waiting and idle and time.monotonic() < end:
                 connection = idle.pop()
-                connection.send(waiting.popleft())
+                with contextlib.suppress(OSError):  # it has died: that shows when it is listened to
+                    connection.send(waiting.popleft())
                 busy.add(connection)
             ready = wait(list(busy), timeout=max(end + GRACE_SECONDS - time.monotonic(), 0.0))
             if not ready:

@@ -46,6 +46,7 @@ class SideBySide:
     def __init__(self, worker: Worker, make: MakeEngine | None = None) -> None:
         self._worker, self._make = worker, make
         self._lanes: deque[_Lane] = deque()
+        self._free: list[torch.cuda.Stream | None] = []  # no two lanes share one: what a graph works in belongs to it
         self._ended: deque[tuple[Trial, TrialResult]] = deque()
 
     def __len__(self) -> int:
@@ -60,7 +61,9 @@ class SideBySide:
             self._ended.append((trial, self._worker.failure(error)))
             return
         device = self._worker.device
-        stream = _new_stream(device)
+        stream = self._free.pop() if self._free else _new_stream(device)
+        if stream is not None:  # begins where the current one, which prepared the data, will have ended
+            stream.wait_stream(torch.cuda.current_stream(device))
         steps = training(trial, data, self._make)
         self._lanes.append(_Lane(trial, steps, stream, random_state(device), ready=lambda: True))
 
@@ -83,21 +86,20 @@ class SideBySide:
             with _on(lane.stream):
                 lane.ready = next(lane.steps)
         except StopIteration as end:
-            self._ended.append((lane.trial, end.value))
+            self._end(lane, end.value)
         except Exception as error:
-            self._ended.append((lane.trial, self._worker.failure(error)))
+            self._end(lane, self._worker.failure(error))
         else:
             lane.random_state = random_state(self._worker.device)
             self._lanes.append(lane)  # behind all others: turns go round
 
+    def _end(self, lane: _Lane, result: TrialResult) -> None:
+        self._free.append(lane.stream)
+        self._ended.append((lane.trial, result))
+
 
 def _new_stream(device: torch.device) -> torch.cuda.Stream | None:
-    """Return a stream that begins where the current one, which prepared the data, will have ended."""
-    if device.type != "cuda":
-        return None
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream(device))
-    return stream
+    return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
 
 def _on(stream: torch.cuda.Stream | None) -> AbstractContextManager[object]:

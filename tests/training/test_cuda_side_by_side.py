@@ -1,5 +1,6 @@
 """Trainings in turns: each ends as it would alone, whatever its neighbours draw, need or die of."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable
@@ -151,6 +152,32 @@ def test_a_trial_may_join_while_others_are_under_way(trial: MakeTrial, data: Dat
     running.add(trial(number=2))
     assert len(running) == 2
     assert [first.number, running.next_result()[0].number, running.next_result()[0].number] == [0, 2, 1]
+
+
+def test_no_two_lanes_share_a_stream_and_one_that_is_free_is_used_again(
+    trial: MakeTrial, data: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a graph works in belongs to its stream."""
+    made_streams, used = [], []
+
+    class Stream:
+        def wait_stream(self, other: Any) -> None:
+            used.append(made_streams.index(self))
+
+    def new(_: torch.device) -> Stream:
+        made_streams.append(Stream())
+        return made_streams[-1]
+
+    monkeypatch.setattr(side_by_side, "_new_stream", new)
+    monkeypatch.setattr(side_by_side, "_on", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: None)
+    running = SideBySide(Worker(HERE, data), made(EagerEngine))
+    running.add(trial(number=0))
+    running.add(trial(number=1, epochs=4))
+    for number in (2, 3):
+        running.next_result()
+        running.add(trial(number=number))
+    assert used == [0, 1, 0, 0]
 
 
 @pytest.mark.gpu

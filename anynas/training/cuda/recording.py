@@ -28,11 +28,18 @@ class Recorder(Protocol):
 
 
 class GraphRecorder:
-    """Records CUDA graphs, on a stream of its own; they play on whatever stream is current."""
+    """Records CUDA graphs; they play on whatever stream is current.
+
+    It records on the stream that is current when it is made, or beside it where that is the default one, which cannot
+    be recorded. A recorded graph keeps workspaces that belong to the stream: trials that run at the same time must have
+    streams of their own.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        current = torch.cuda.current_stream(device)
+        is_default = current == torch.cuda.default_stream(device)
+        self._stream = torch.cuda.Stream(device) if is_default else current  # type: ignore[no-untyped-call]
 
     def warm_up(self, work: Work) -> None:
         """Do the work a few times; see `Recorder`."""

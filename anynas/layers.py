@@ -8,6 +8,8 @@ Shapes follow h' = (h + 2 * padding - kernel) // stride + 1.
 """
 
 import dataclasses
+import functools
+import itertools
 import json
 from typing import Any, Literal, TypeAlias
 
@@ -131,13 +133,24 @@ def canonical(layer: Layer) -> str:
 
 def _steps(layer: Layer) -> list[Any]:
     if isinstance(layer, Sequence):
-        return [step for child in layer.layers for step in _steps(child)]
-    step: list[Any] = [type(layer).__name__]
-    for field in dataclasses.fields(layer):
-        value = _canonical_value(getattr(layer, field.name))
-        if field.default is dataclasses.MISSING or value != _canonical_value(field.default):
-            step.append([field.name, value])
+        steps: list[Any] = []
+        for _, same in itertools.groupby(layer.layers, key=id):  # a stage is one block many times: it is walked once
+            child, *others = same
+            steps += _steps(child) * (1 + len(others))
+        return steps
+    kind: type = type(layer)
+    step: list[Any] = [kind.__name__]
+    for name, default in _fields(kind):
+        value = _canonical_value(getattr(layer, name))
+        if value != default:
+            step.append([name, value])
     return [step]
+
+
+@functools.cache
+def _fields(kind: type) -> list[tuple[str, Any]]:
+    """Return the names of a kind of layer's fields with their defaults, MISSING where there is none."""
+    return [(field.name, _canonical_value(field.default)) for field in dataclasses.fields(kind)]
 
 
 def _canonical_value(value: Any) -> Any:

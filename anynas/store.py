@@ -13,6 +13,7 @@ none behind.
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import json
 import math
@@ -199,12 +200,7 @@ class Recorder:
             state=optuna.trial.TrialState.COMPLETE if complete else optuna.trial.TrialState.FAIL,
             value=entry.result.error if complete else None,
             params=entry.columns,
-            distributions={
-                column: _distribution(p.values)
-                for p in space.all_parameters
-                for column in p.columns
-                if column in entry.columns
-            },
+            distributions={column: _distributions(space)[column] for column in entry.columns},
             user_attrs=_attributes(entry),
         )
         with uninterrupted():
@@ -261,6 +257,12 @@ def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def _shown(value: Any) -> str:
     return json.dumps(value) if not isinstance(value, str) else value or "none"
+
+
+@functools.lru_cache(maxsize=8)
+def _distributions(space: DesignSpace) -> "dict[str, optuna.distributions.BaseDistribution]":
+    """Return the grids of all of a space's columns as Optuna writes them."""
+    return {column: _distribution(p.values) for p in space.all_parameters for column in p.columns}
 
 
 def _distribution(values: tuple[Any, ...]) -> "optuna.distributions.BaseDistribution":

@@ -325,7 +325,7 @@ def test_show_prints_a_space_and_a_network(tmp_path, here):
     code, out, _ = here("show", "AnyNetD", "--regime", "imagenet", cwd=tmp_path)
     assert code == 0
     assert "10 free parameters, 13,821,510,942,720 settings" in out
-    assert re.search(r"^width +log-uniform 8\.\.1024 by 8 +nondecreasing *$", out, re.M)
+    assert re.search(r"^width +stage +log-uniform 8\.\.1024 by 8 +nondecreasing *$", out, re.M)
     assert "band 360 M to 400 M multiply-adds" in out
     code, out, _ = here("show", "regnetx_400mf", cwd=tmp_path)
     assert code == 0

@@ -1,12 +1,16 @@
 """The loop that every run goes through: numbered proposals in, recorded entries out, in order of completion.
 
-The driver decides, workers compute. A worker that dies is followed by another try, at most twice; then the trial is
-failed, and counted.
+The driver decides, workers compute. No worker waits for the driver: the next job is asked for while all of them train,
+and a worker that has finished gets it before the result is recorded and told. One worker alone gets its next job after
+that, so that an adaptive sampler learns from each trial before it proposes another.
+
+A worker that dies is followed by another try, at most twice; then the trial is failed, and counted.
 """
 
 import dataclasses
 import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -131,11 +135,10 @@ def run_search(
         sampler.tell(_known(entry))
     progress.started("search", trials, done)
     numbers = _missing({entry.number for entry in done}, trials)
-    reusable = {e.architecture.network_key: e for e in done if e.result.state == "complete" and not _is_repeat(e)}
+    originals = [e for e in done if reuse and e.result.state == "complete" and not _is_repeat(e)]
+    reusable = {entry.architecture.network_key: entry for entry in originals}
     collected = list(done)
-    under_way: dict[
-        str, list[Job]
-    ] = {}  # network key -> the job that trains it, and later ones that wait for its result
+    under_way: dict[str, list[Job]] = {}  # network key -> the job that trains it, and others that wait for its result
 
     def jobs() -> Iterator[Job]:
         for number in numbers:
@@ -167,14 +170,15 @@ def run_search(
 
     def settle(job: Job, result: TrialResult) -> list[Job]:
         """Record a trained job; return those that waited for it in vain and must be trained after all."""
-        clock.saw(result.seconds)
         finish(job, result)
+        if not reuse:
+            return []
         key = job.proposal.architecture.network_key
         if result.state == "complete":
             reusable.setdefault(key, collected[-1])
-        return [other for other in under_way.pop(key, []) if other is not job and needs_training(other)]
+        return [other for other in under_way.pop(key) if other is not job and needs_training(other)]
 
-    _work(setting, executor, jobs(), needs_training, settle)
+    _work(setting, executor, jobs(), needs_training, settle, clock)
     return sorted(collected, key=lambda entry: entry.number)
 
 
@@ -210,7 +214,7 @@ def run_jobs(
         progress.finished(entry)
         return []
 
-    _work(setting, executor, iter(missing), lambda job: True, settle)
+    _work(setting, executor, iter(missing), lambda job: True, settle, Clock())
     return [have[key_of(job)] for job in jobs]
 
 
@@ -223,15 +227,20 @@ class _Settle(Protocol):
 
 
 def _work(
-    setting: Setting, executor: Executor, jobs: Iterator[Job], needs_training: _NeedsTraining, settle: _Settle
+    setting: Setting,
+    executor: Executor,
+    jobs: Iterator[Job],
+    needs_training: _NeedsTraining,
+    settle: _Settle,
+    clock: Clock,
 ) -> None:
-    """Keep all workers busy until the jobs are done."""
-    queue: list[Job] = []  # jobs that come before the next of `jobs`
+    """Keep all workers busy until the jobs are done, or there is no time for another of them."""
+    again: deque[Job] = deque()  # to be trained after all, before all others
+    ahead: deque[Job] = deque()  # the next of `jobs`: one at most; recorded nowhere before it is trained
     busy: dict[int, tuple[Job, int]] = {}  # ticket -> job, retries so far
     ticket = 0
-    exhausted = False
 
-    def submit(job: Job, retries: int) -> None:
+    def submit(job: Job, retries: int = 0) -> None:
         nonlocal ticket
         executor.submit(
             Trial(
@@ -246,17 +255,29 @@ def _work(
         busy[ticket] = (job, retries)
         ticket += 1
 
+    def ask() -> bool:
+        """Return whether there was another job; if it needs training, it is the one ahead."""
+        job = next(jobs, None)
+        if job is not None and needs_training(job):
+            ahead.append(job)
+        return job is not None
+
+    def fill() -> None:
+        """Give every free worker a job, while there are any and there is time."""
+        while not busy or len(busy) < executor.num_workers:
+            if again:
+                submit(again.popleft())
+            elif ahead and clock.allows_another():
+                submit(ahead.popleft())
+            elif ahead or not ask():
+                return
+
     while True:
-        while (queue or not exhausted) and (not busy or len(busy) < executor.num_workers):
-            if queue:
-                submit(queue.pop(0), 0)
-                continue
-            job = next(jobs, None)
-            exhausted = job is None
-            if job is not None and needs_training(job):
-                submit(job, 0)
+        fill()
         if not busy:
             return
+        if executor.num_workers > 1 and not ahead:
+            ask()  # once: a finished trial is not to wait for long
         trial, outcome = executor.next_outcome()
         job, retries = busy.pop(trial.number)
         if isinstance(outcome, WorkerLost):
@@ -264,7 +285,12 @@ def _work(
                 submit(job, retries + 1)
                 continue
             outcome = TrialResult.failed(f"{outcome.reason}, {retries + 1} times")
-        queue += settle(job, dataclasses.replace(outcome, retries=retries))
+        clock.saw(outcome.seconds)
+        try:
+            if again or ahead:
+                fill()
+        finally:  # what is finished is recorded, whatever becomes of the next
+            again += settle(job, dataclasses.replace(outcome, retries=retries))
 
 
 def _missing(have: set[int], trials: int | None) -> Iterator[int]:

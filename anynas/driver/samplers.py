@@ -56,7 +56,7 @@ class Sampler(Protocol):
     """Proposes trial after trial; numbers may be left out, but never come twice."""
 
     def ask(self, number: int) -> Proposal:
-        """Propose trial `number`."""
+        """Propose trial `number`; it may be asked for before others were told, and may never be begun."""
 
     def tell(self, known: Known) -> None:
         """Learn how a trial ended, whether it was asked here or before a restart."""

@@ -52,8 +52,8 @@ def make_engine(trial: Trial, data: PreparedData) -> Engine:
     """Return the trial's engine, with weights drawn by torch's current random state."""
     network = network_of(trial, data)
     if data.device.type == "cpu":
+        from anynas.training.cpu.convolutions import is_mostly_wide
         from anynas.training.cpu.engine import CpuEngine  # compiles its kernels when it is first imported
-        from anynas.training.cpu.tape import is_mostly_wide
 
         if not is_mostly_wide(trial.architecture.layers(data.num_classes), data.image_shape):
             return CpuEngine(network, trial, data)

@@ -1,5 +1,6 @@
 """The driver's loop with workers that take no time: lost workers, repeats, time, seeds, any order of completion."""
 
+import contextlib
 import dataclasses
 import math
 from collections import Counter
@@ -26,7 +27,7 @@ from anynas.counting import complexity
 from anynas.designspace import Bounds, DesignSpace
 from anynas.driver import loop
 from anynas.driver.loop import MAX_RETRIES, Clock, Job, Progress, Silent, run_jobs, run_search, trial_seed
-from anynas.driver.samplers import Proposal, make_sampler
+from anynas.driver.samplers import Known, Proposal, make_sampler
 from anynas.execution import Outcome, WorkerLost
 from anynas.store import Entry
 from anynas.trials import Trial, TrialResult
@@ -257,12 +258,153 @@ def test_a_run_cut_anywhere_goes_on_to_the_same_table(seed: int, workers: int, c
         sampler = make_sampler("random", SPACE, seed=3, bounds=Bounds())
         return search(sampler=sampler, executor=executor, recorder=recorder, trials=40)
 
-    if cut < 40:
-        with pytest.raises(KeyboardInterrupt):
-            attempt(Dies(first, seed=seed))
+    with contextlib.suppress(KeyboardInterrupt):  # where nothing but repeats is left, no worker is waited for
+        attempt(Dies(first, seed=seed))
     entries = attempt(FakeExecutor(workers, seed=seed + 1))
     assert outcomes(entries) == ALONE["random"]
     assert sorted(e.number for e in recorder.all) == list(range(40))
+
+
+# Asking ahead
+
+
+class Diary:
+    """What a sampler, an executor and a recorder did, in order: "ask 3", "submit 3", "end 3", "record 3", "tell 3"."""
+
+    def __init__(self, num_workers: int, *, outcome: Callable[[Trial], Outcome] = result_of) -> None:
+        self.events: list[str] = []
+        note, numbers = self.events.append, {trial_seed(0, number): number for number in range(50)}
+
+        class Sampler(ListSampler):
+            def ask(self, number: int) -> Proposal:
+                note(f"ask {number}")
+                return super().ask(number)
+
+            def tell(self, known: Known) -> None:
+                note(f"tell {known.number}")
+                super().tell(known)
+
+        class Executor(FakeExecutor):
+            def submit(self, trial: Trial) -> None:
+                note(f"submit {numbers[trial.seed]}")
+                super().submit(trial)
+
+            def next_outcome(self) -> tuple[Trial, Outcome]:
+                trial, ended = super().next_outcome()
+                note(f"end {numbers[trial.seed]}")
+                return trial, ended
+
+        class Recorder(MemoryRecorder):
+            def add(self, entry: Entry, space: DesignSpace) -> None:
+                note(f"record {entry.number}")
+                super().add(entry, space)
+
+        self.sampler, self.recorder = Sampler(SPACE, DISTINCT), Recorder()
+        self.executor = Executor(num_workers, outcome=outcome)
+
+    def search(self, **settings: Any) -> list[Entry]:
+        return search(sampler=self.sampler, executor=self.executor, recorder=self.recorder, **settings)
+
+
+def test_the_next_trial_is_asked_for_while_all_workers_train_and_a_free_one_gets_it_before_anything_else() -> None:
+    diary = Diary(2)
+    diary.search(trials=5)
+    assert diary.events == [
+        *("ask 0", "submit 0", "ask 1", "submit 1", "ask 2"),
+        *("end 0", "submit 2", "record 0", "tell 0", "ask 3"),
+        *("end 1", "submit 3", "record 1", "tell 1", "ask 4"),
+        *("end 2", "submit 4", "record 2", "tell 2"),
+        *("end 3", "record 3", "tell 3"),
+        *("end 4", "record 4", "tell 4"),
+    ]
+
+
+def test_one_worker_alone_gets_a_trial_that_was_asked_for_after_all_before_it_were_told() -> None:
+    diary = Diary(1)
+    diary.search(trials=3)
+    assert diary.events == [
+        step for n in range(3) for step in (f"ask {n}", f"submit {n}", f"end {n}", f"record {n}", f"tell {n}")
+    ]
+
+
+@pytest.mark.parametrize("workers", [2, 3, 7])
+def test_no_more_than_one_trial_is_asked_for_ahead_of_need(workers: int) -> None:
+    diary = Diary(workers)
+    diary.search(trials=20)
+    asked = submitted = 0
+    for event in diary.events:
+        asked += event.startswith("ask")
+        submitted += event.startswith("submit")
+        assert submitted <= asked <= submitted + 1
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_what_was_asked_for_ahead_is_not_in_the_record_of_a_run_that_is_cut(workers: int) -> None:
+    diary = Diary(workers)
+    ended = iter([result_of] * 6)
+
+    def outcome(trial: Trial) -> Outcome:
+        try:
+            return next(ended)(trial)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    diary.executor._outcome = outcome
+    with pytest.raises(KeyboardInterrupt):
+        diary.search(trials=20)
+    assert [e.number for e in diary.recorder.all] == list(range(6))
+    again = Diary(workers)
+    again.recorder.all = diary.recorder.all
+    assert outcomes(again.search(trials=20)) == outcomes(search(trials=20))
+    assert again.sampler.asked == list(range(6, 20)), "asked for again, and nothing else twice"
+
+
+def test_a_finished_trial_is_recorded_even_if_the_next_cannot_be_handed_over() -> None:
+    diary = Diary(2)
+
+    def refuses(trial: Trial) -> None:
+        if len(diary.executor.submitted) == 2:
+            raise OSError("no more")
+        FakeExecutor.submit(diary.executor, trial)
+
+    diary.executor.submit = refuses  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="no more"):
+        diary.search(trials=9)
+    assert [e.number for e in diary.recorder.all] == [0]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_a_tpe_cut_anywhere_repeats_no_trial(workers: int) -> None:
+    space = plain_space(stages=3, depths=[1, 2, 3], widths=range(4, 65, 4))
+    for cut in (1, 8, 13):
+        recorder = MemoryRecorder()
+
+        class Dies(FakeExecutor):
+            def next_outcome(self) -> tuple[Trial, Outcome]:
+                if len(recorder.all) == cut:  # noqa: B023
+                    raise KeyboardInterrupt
+                return super().next_outcome()
+
+        def attempt(executor: FakeExecutor) -> list[Entry]:
+            sampler = make_sampler("tpe", space, seed=1, bounds=Bounds())
+            return search(space=space, sampler=sampler, executor=executor, recorder=recorder, trials=20)  # noqa: B023
+
+        with pytest.raises(KeyboardInterrupt):
+            attempt(Dies(workers, seed=cut))
+        assert len(recorder.all) == cut
+        entries = attempt(FakeExecutor(workers, seed=cut))
+        assert [e.number for e in entries] == list(range(20))
+        assert len({e.architecture.key for e in entries}) == 20
+
+
+def test_one_worker_gives_tpe_the_table_of_asking_and_telling_in_turn() -> None:
+    space = plain_space(stages=3, depths=[1, 2, 3], widths=range(4, 65, 4))
+    sampler, alone = (make_sampler("tpe", space, seed=1, bounds=Bounds()) for _ in range(2))
+    entries = search(space=space, sampler=sampler, trials=20)
+    for entry in entries:
+        proposal = alone.ask(entry.number)
+        assert (proposal.architecture, proposal.point) == (entry.architecture, entry.point)
+        alone.tell(Known(entry.number, proposal, entry.result.error))
 
 
 # Repeats
@@ -452,6 +594,18 @@ def test_a_clock_told_beforehand_does_not_begin_what_would_not_end(monkeypatch: 
     clock = Clock(9.0)
     clock.saw(10.0)
     assert search(executor=time.executor([]), trials=None, clock=clock) == []
+
+
+def test_what_was_asked_for_ahead_is_dropped_when_the_trial_before_it_took_too_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    time, recorder = FakeTime(monkeypatch), MemoryRecorder()
+    sampler = ListSampler(SPACE, DISTINCT)
+    executor = time.executor([1.0, 20.0, 1.0, 1.0])
+    executor.num_workers = 2
+    entries = search(sampler=sampler, executor=executor, recorder=recorder, trials=None, clock=Clock(30.0))
+    assert sampler.asked == [0, 1, 2, 3], "the fourth when a trial took 1 s"
+    assert [e.number for e in entries] == [e.number for e in recorder.all] == [0, 1, 2], "not begun when it took 20 s"
 
 
 def test_a_trial_of_unknown_length_does_not_stop_the_clock() -> None:

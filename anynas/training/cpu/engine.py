@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from anynas.data import Split
 from anynas.training.augmentation import augmented
 from anynas.training.cpu import kernels
-from anynas.training.cpu.operations import Wide
-from anynas.training.cpu.tape import Tape, convolution_of
+from anynas.training.cpu.convolutions import Wide, convolution_of
+from anynas.training.cpu.tape import Tape
 from anynas.training.engines import AUGMENTATION_STREAM, count_wrong, make_optimizer, norms_and_others
 from anynas.training.prepared import PreparedData
 from anynas.trials import Trial

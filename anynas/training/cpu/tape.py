@@ -6,39 +6,27 @@ function of its shape alone.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
 
 import torch
 from torch import nn
 
-from anynas import layers
-from anynas.counting import measure
-from anynas.layers import Concat, Conv, Layer, Residual, Scale, Shape
 from anynas.networks import Branches, Gated, Sum
+from anynas.training.cpu.convolutions import Pointwise, convolution_of
 from anynas.training.cpu.operations import (
     Activated,
     Added,
     Concatenated,
-    Direct,
     Dropped,
     Forked,
     GloballyPooled,
     Gradients,
     Normalised,
     Operation,
-    Pointwise,
     Pooled,
     Scaled,
     Signal,
-    Unfolded,
-    Wide,
     signal,
 )
-
-Convolution: TypeAlias = type[Pointwise] | type[Direct] | type[Unfolded] | type[Wide]
-
-FEW_CHANNELS = 8  # a group, up to which a 3x3 is computed directly
-FEW_COLUMNS = 16  # channels, up to which windows of another size are unfolded
 
 
 class Tape:
@@ -76,7 +64,8 @@ class Tape:
             rectifies = position + 1 < len(steps) and isinstance(steps[position + 1], nn.ReLU)
             match module:
                 case nn.BatchNorm2d():
-                    x = self._normalised(module, x, added=None, rectifies=rectifies)
+                    before = steps[position - 1] if position else None
+                    x = self._normalised(module, x, before, added=None, rectifies=rectifies)
                     position += rectifies
                 case Sum():
                     x, fused = self._sum(module, x, rectifies=rectifies)
@@ -101,14 +90,18 @@ class Tape:
         kept = self._play([module.shortcut], kept)
         body = list(_steps([module.body]))
         if body and isinstance(body[-1], nn.BatchNorm2d):
-            x = self._play(body[:-1], inner)
-            return self._normalised(body[-1], x, added=kept, rectifies=rectifies), rectifies
+            x, before = self._play(body[:-1], inner), body[-2] if len(body) > 1 else None
+            return self._normalised(body[-1], x, before, added=kept, rectifies=rectifies), rectifies
         out = self._play(body, inner)
         y = self._signal(*out.value.shape)
         return self._record(Added(out, kept, y), y), False
 
-    def _normalised(self, module: nn.BatchNorm2d, x: Signal, *, added: Signal | None, rectifies: bool) -> Signal:
-        y = self._signal(*x.value.shape)
+    def _normalised(
+        self, module: nn.BatchNorm2d, x: Signal, before: nn.Module | None, *, added: Signal | None, rectifies: bool
+    ) -> Signal:
+        """Record a norm; without training it overwrites what a convolution has put out for it alone."""
+        overwrites = self._gradients is None and isinstance(before, nn.Conv2d)
+        y = x if overwrites else self._signal(*x.value.shape)
         return self._record(Normalised(module, x, y, self._gradients, added=added, rectifies=rectifies), y)
 
     def _leaf(self, module: nn.Module, x: Signal) -> Signal:
@@ -166,64 +159,3 @@ def _steps(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:
             yield from _steps(list(module))
         elif not isinstance(module, nn.Identity):
             yield module
-
-
-def convolution_of(module: nn.Conv2d) -> Convolution:
-    """Return the operation for a module."""
-    return convolution_for(
-        channels=module.in_channels // module.groups,
-        kernel=module.kernel_size[0],
-        padding=int(module.padding[0]),
-        groups=module.groups,
-    )
-
-
-def convolution_for(*, channels: int, kernel: int, padding: int, groups: int) -> Convolution:
-    """Return the operation for a convolution.
-
-    Args:
-        channels: Input channels of a group.
-        kernel: Side of the kernel.
-        padding: On each side.
-        groups: Number of groups.
-    """
-    if kernel == 1 and groups == 1 and padding == 0:
-        return Pointwise
-    if kernel == 3 and padding == 1 and channels <= FEW_CHANNELS:
-        return Direct
-    return Unfolded if groups == 1 and channels <= FEW_COLUMNS else Wide
-
-
-def is_mostly_wide(tree: Layer, shape: Shape) -> bool:
-    """Return whether most multiply-adds of a network are in convolutions that a tape leaves to torch.
-
-    Args:
-        tree: The network.
-        shape: One image, (C, H, W).
-    """
-    wide = total = 0
-    for conv, channels, flops in _costs(tree, shape):
-        total += flops
-        width = channels // conv.groups
-        chosen = convolution_for(channels=width, kernel=conv.kernel, padding=conv.padding, groups=conv.groups)
-        wide += flops if chosen is Wide else 0
-    return 2 * wide > total
-
-
-def _costs(layer: Layer, shape: Shape) -> Iterator[tuple[Conv, int, int]]:
-    """Yield each convolution with its input channels and multiply-adds."""
-    match layer:
-        case Conv():
-            yield layer, shape[0], measure(layer, shape)[1].flops
-        case layers.Sequence(layers=children):
-            for child in children:
-                yield from _costs(child, shape)
-                shape, _ = measure(child, shape)
-        case Residual(body=body, shortcut=shortcut):
-            yield from _costs(body, shape)
-            yield from _costs(shortcut, shape)
-        case Concat(branches=branches):
-            for branch in branches:
-                yield from _costs(branch, shape)
-        case Scale(gate=gate):
-            yield from _costs(gate, shape)

@@ -33,7 +33,11 @@ QUICK = Fidelity(epochs=1, images=256)
 AT_ONCE = (4, 8, 2)  # in the order of interest
 CHECK_SECONDS = 120.0
 LONGEST_SHARE = 0.2  # of a regime's budget, for one variant
-SINGLE = (("ordinary", "float32"), *((k, p) for p in ("float32", "bfloat16") for k in ("graph", "eager")))
+SINGLE = (
+    ("ordinary", "float32"),
+    *((kind, precision) for precision in ("float32", "bfloat16") for kind in ("graph", "eager")),
+    ("free graph", "float32"),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Bench:
         self.facts["populations"][name] = [trial.architecture.to_dict() for trial in population.trials]
         print(f"\n{name}\n{_line(HEADINGS)}", flush=True)
         for kind, precision in SINGLE:
-            if device == "cuda" or kind != "graph":
+            if device == "cuda" or "graph" not in kind:
                 self._measure(population, Variant(kind=kind, precision=precision, how="alone", at_once=1), end)
         room = self._room(population) if device == "cuda" else 2
         for variant in packed(device, faster_first(name, self.rows)):

@@ -17,7 +17,7 @@ GOAL_MODELS = 500
 class Variant:
     """One way to train a population."""
 
-    kind: str  # "ordinary", "eager" or "graph"
+    kind: str  # as a job's
     precision: str  # "float32" or "bfloat16"
     how: str  # "alone", "processes", "processes+MPS" or "streams"
     at_once: int  # trials

@@ -33,7 +33,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class Job:
     """Trials for one process."""
 
-    kind: str  # "ordinary", "eager" or "graph"
+    kind: str  # "ordinary", "eager", "graph", or "free graph": with any of cuDNN's algorithms, deterministic or not
     precision: str
     workplace: Workplace
     trials: tuple[Trial, ...]
@@ -97,7 +97,7 @@ def outcomes(job: Job, worker: Worker) -> Iterator[Outcome]:
     elif job.streams == 1:
         for trial in job.trials:
             if time.perf_counter() < end:
-                yield _outcome(worker, trial.number, *_alone(worker, trial, engine_maker(job.kind, job.precision)))
+                yield _outcome(worker, trial.number, *_alone(job, worker, trial))
     else:
         yield from _side_by_side(job, worker, end)
 
@@ -113,10 +113,10 @@ def engine_maker(kind: str, precision: str) -> MakeEngine:
     return make
 
 
-def _alone(worker: Worker, trial: Trial, make: MakeEngine) -> tuple[float, str, float]:
+def _alone(job: Job, worker: Worker, trial: Trial) -> tuple[float, str, float]:
     try:
-        with worker.conditions():
-            result = train_trial(trial, worker.prepared(trial), make)
+        with contextlib.nullcontext() if job.kind == "free graph" else worker.conditions():
+            result = train_trial(trial, worker.prepared(trial), engine_maker(job.kind, job.precision))
     except Exception as error:
         result = worker.failure(error)
     return result.error, result.reason, result.seconds
@@ -164,6 +164,7 @@ def _place(name: str) -> Place:
     free, total = 0, 0
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
+        facts["convolutions in TF32"] = str(torch.backends.cudnn.allow_tf32)  # what float32 means on this GPU
         facts["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
         facts["capability"] = ".".join(map(str, torch.cuda.get_device_capability(device)))
     kind: Literal["cpu", "cuda"] = "cuda" if device.type == "cuda" else "cpu"

@@ -41,7 +41,7 @@ def test_a_run_of_one_section_keeps_the_others_as_they_were(earlier, capsys):
 
 
 def test_a_side_that_fails_is_code_1_and_loses_nothing(earlier, capsys, monkeypatch):
-    def fails(*_):
+    def fails(*_, **__):
         raise BenchmarkError("rejection must end; it did not")
 
     before = earlier.read_bytes()

@@ -251,11 +251,16 @@ def _out_size(size: int, kernel: int, stride: int, padding: int) -> int:
 def _count_conv(
     in_width: Any, width: Any, kernel: int, positions: int, *, groups: Any = 1, bias: bool = False
 ) -> Complexity:
-    """Count convolutions with `positions` output pixels; widths and groups may be arrays."""
-    group_width = (
-        in_width if isinstance(groups, int) and groups == 1 else in_width // groups
-    )  # no division of arrays by one
-    params = kernel * kernel * group_width * width + (width if bias else 0)
+    """Count convolutions with `positions` output pixels; widths and groups may be arrays.
+
+    Arrays are long: none is multiplied by 1, or added to 0.
+    """
+    group_width = in_width if isinstance(groups, int) and groups == 1 else in_width // groups
+    params = group_width * width
+    if kernel > 1:
+        params = params * kernel**2
+    if bias:
+        params = params + width
     return Complexity(flops=params * positions, params=params, activations=width * positions)
 
 

@@ -17,10 +17,10 @@ from benchmarks.results import RESULTS, load_results, make_section, save_results
 from benchmarks.sides import run_side
 from benchmarks.tables import markdown, table
 
-SECTIONS = {"trials": "trials", "draws": "draws", "driver": "driver", "startup": "startup", "profile": "profile"}
+SECTIONS = {name: name for name in ("trials", "draws", "driver", "startup", "profile", "ways")}
 RAY_TUNE = ("pydantic", "requests")  # what it imports beyond Ray
 NEEDED = {"trials": RAY_TUNE, "driver": (*RAY_TUNE, "sqlalchemy"), "startup": RAY_TUNE}  # section -> libraries
-TRAINING = {"trials", "startup", "profile"}  # sections that train
+TRAINING = {"trials", "startup", "profile", "ways"}  # sections that train
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
 

@@ -19,7 +19,7 @@ KINDS = (  # the first whose words occur in an operation's name
     ("taking images", ("index", "gather", "select")),
     ("sums and copies", ("add", "copy", "clone", "contiguous", "empty", "resize", "fill", "detach", "::t", "view")),
 )
-TAPE = "training/cpu/operations.py"  # where a tape's operations are
+TAPE = "training/cpu/*.py"  # where a tape's operations are
 OPTIMISER = "SGD.step"
 TAPE_KINDS = (
     ("1x1 convolution, linear", ("Pointwise",)),
@@ -64,7 +64,7 @@ def _by_tape(step: Step, steps: int) -> tuple[float, dict[str, float]]:
         if isinstance(entry.code, str):  # built in
             continue
         name, file = entry.code.co_qualname, Path(entry.code.co_filename)
-        is_operation = file.match(TAPE) and name.endswith((".forward", ".backward"))
+        is_operation = file.match(TAPE) and name.endswith((".forward", ".backward")) and not name.startswith("Tape.")
         if is_operation or name == OPTIMISER:
             operations[name] = operations.get(name, 0.0) + entry.totaltime
     return (wall, operations) if set(operations) - {OPTIMISER} else (wall, {})

@@ -6,16 +6,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "shared" / "data"
-ALSO = Path(__file__).parents[3] / "shared" / "data"  # from a worktree one folder deeper
+HERE = Path(__file__).resolve()
+FOLDERS = [HERE.parents[up] / "shared" / "data" for up in (2, 3)]  # beside the checkout, or a folder above that
 
 
 @functools.cache
 def _read(name: str) -> pd.DataFrame:
-    for folder in (FOLDER, ALSO):
+    for folder in FOLDERS:
         if (folder / name).exists():
             return pd.read_csv(folder / name)
-    pytest.skip(f"needs {FOLDER / name}")
+    pytest.skip(f"needs {FOLDERS[0] / name}")
 
 
 def size_space() -> pd.DataFrame:

@@ -17,6 +17,7 @@ from anynas.analysis.quantile_gaps import QuantileGap
 from anynas.analysis.ranks import Interval, Lead
 from anynas.analysis.rates import RateComparison
 from anynas.analysis.samples import check_alpha
+from anynas.errors import SettingsError
 
 TOO_FEW, FAILED = "too few models", "trials failed"  # why a claim is undecided
 NAMES = {"trimmed_mean": "10 % trimmed mean", "mean": "mean", "median": "median"}
@@ -121,10 +122,12 @@ def conclude(
     """Return the comparison of a contrast.
 
     Raises:
-        SettingsError: alpha or statistic are not as they must be.
+        SettingsError: alpha, statistic or seed are not as they must be.
     """
     check_alpha(alpha)
     check_statistic(statistic)
+    if seed < 0:
+        raise SettingsError(f"seed must be at least 0; got {seed}")
 
     def rng(purpose: int) -> np.random.Generator:  # so that no number depends on what else is computed
         return np.random.default_rng([seed, purpose])

@@ -263,6 +263,7 @@ GOOD = [10.0, 11.0, 12.0]
         ({"margin": 1.0}, 'a margin belongs to the claim "no_effect"; got 1 without a claim'),
         ({"claim": "improve"}, 'unknown claim "improve"; did you mean "improves"?'),
         ({"statistic": "medain"}, 'unknown statistic "medain"; did you mean "median" or "mean"?'),
+        ({"seed": -1}, "seed must be at least 0; got -1"),
         ({"alpha": 0.95}, "alpha must lie between 0 and 0.5, the usual one is 0.05; got 0.95"),
         (
             {"paired": True, "candidate": [1.0, 2.0]},

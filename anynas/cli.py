@@ -74,7 +74,7 @@ def _add_search(commands: Any) -> None:
     )
     _add_space(parser)
     _add_bounds(parser, "default: the regime's band of flops")
-    parser.add_argument("--trials", type=int, metavar="N", help="trials in all (14, unless --minutes is given)")
+    parser.add_argument("--trials", type=int, metavar="N", help="trials in all (32, unless --minutes is given)")
     parser.add_argument("--minutes", type=float, metavar="M", help="end within about M minutes")
     parser.add_argument("--sampler", default="tpe", metavar="NAME", help="tpe (default), random or qmc")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="fixes all that is drawn (0)")

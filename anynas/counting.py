@@ -251,8 +251,16 @@ def _out_size(size: int, kernel: int, stride: int, padding: int) -> int:
 def _count_conv(
     in_width: Any, width: Any, kernel: int, positions: int, *, groups: Any = 1, bias: bool = False
 ) -> Complexity:
-    """Count convolutions with `positions` output pixels; widths and groups may be arrays."""
-    params = kernel * kernel * (in_width // groups) * width + bias * width
+    """Count convolutions with `positions` output pixels; widths and groups may be arrays.
+
+    Arrays are long: none is multiplied by 1, or added to 0.
+    """
+    group_width = in_width if isinstance(groups, int) and groups == 1 else in_width // groups
+    params = group_width * width
+    if kernel > 1:
+        params = params * kernel**2
+    if bias:
+        params = params + width
     return Complexity(flops=params * positions, params=params, activations=width * positions)
 
 
@@ -301,16 +309,18 @@ def count_anynets(
     if stem_pool:
         height, width = _window(Pool("max", kernel=3, stride=2, padding=1), height, width, _Place("stem"))
         total += Complexity(activations=stem_width * height * width)
-    effective = compatible(widths, bottleneck_ratios, group_widths, block=block)
+    by_stage = (np.ascontiguousarray(column.T) for column in (widths, bottleneck_ratios, group_widths))
+    effective = compatible(*by_stage, block=block)
+    repeats = np.ascontiguousarray(depths.T) - 1
     in_width: NDArray[np.int64] = np.full(len(depths), stem_width, dtype=np.int64)
     for stage, stride in enumerate(strides):
-        stage_width, inner_width, groups = (column[:, stage] for column in effective)
+        stage_width, inner_width, groups = (rows[stage] for rows in effective)
         before = height * width
         height, width = _window(Conv(1, 3, stride, padding=1), height, width, _Place(f"stage{stage + 1}"))
         shared: dict[str, Any] = {"block": block, "se_ratio": se_ratio, "bias": conv_bias, "positions": height * width}
         first = _count_block(in_width, stage_width, inner_width, groups, positions_before=before, **shared)
         other = _count_block(stage_width, stage_width, inner_width, groups, positions_before=height * width, **shared)
-        total = total + first + other * (depths[:, stage] - 1)
+        total = total + first + other * repeats[stage]
         if block != "V":
             projected = np.full(len(depths), True) if stride != 1 else in_width != stage_width
             projection = _count_conv(in_width, stage_width, 1, height * width, bias=conv_bias)

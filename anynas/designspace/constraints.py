@@ -13,6 +13,7 @@ relative precision where sums from the left would cancel.
 """
 
 import dataclasses
+import functools
 import math
 from typing import Protocol
 
@@ -89,7 +90,7 @@ class Free:
 
     def indices(self, points: Points) -> Indices:
         """Map (n, stages) to (n, stages)."""
-        return _take(_tails(self.probabilities), 0, points)
+        return self._inverse.take(0, points)
 
     def holds(self, indices: Indices) -> NDArray[np.bool_]:
         """Return True throughout."""
@@ -98,6 +99,10 @@ class Free:
     def points(self, indices: Indices) -> Points:
         """Map (n, stages) to (n, stages)."""
         return _centre(_tails(self.probabilities), 0, indices)
+
+    @functools.cached_property
+    def _inverse(self) -> "_Inverse":
+        return _Inverse(_tails(self.probabilities))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +123,7 @@ class Shared:
 
     def indices(self, points: Points) -> Indices:
         """Map (n, 1) to (n, stages)."""
-        return np.repeat(_take(_tails(self.probabilities), 0, points), self.count, axis=1)
+        return np.repeat(self._inverse.take(0, points), self.count, axis=1)
 
     def holds(self, indices: Indices) -> NDArray[np.bool_]:
         """Return whether all stages agree."""
@@ -127,6 +132,10 @@ class Shared:
     def points(self, indices: Indices) -> Points:
         """Map (n, stages) to (n, 1)."""
         return _centre(_tails(self.probabilities), 0, indices[:, :1])
+
+    @functools.cached_property
+    def _inverse(self) -> "_Inverse":
+        return _Inverse(_tails(self.probabilities))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,8 +158,8 @@ class Nondecreasing:
         """Map (n, stages) to (n, stages)."""
         columns: list[NDArray[np.int64]] = []
         previous = np.zeros(len(points), dtype=np.int64)
-        for stage, tails in enumerate(self._stage_tails()):
-            previous = _take(tails, previous, points[:, stage])
+        for stage, inverse in enumerate(self._inverses):
+            previous = inverse.take(previous, points[:, stage])
             columns.append(previous)
         return np.stack(columns, axis=1)
 
@@ -170,6 +179,10 @@ class Nondecreasing:
     def probability(self) -> float:
         """That of independent draws being in this order."""
         return float(self._stage_tails()[0][0])
+
+    @functools.cached_property
+    def _inverses(self) -> "list[_Inverse]":
+        return [_Inverse(tails) for tails in self._stage_tails()]
 
     def _stage_tails(self) -> list[NDArray[np.float64]]:
         """Return S_1, ..., S_last of the module's notation."""
@@ -193,21 +206,22 @@ class Nonincreasing:
 
     def size(self) -> int:
         """Return the number of multisets of that many values."""
-        return self._mirrored().size()
+        return self._backwards.size()
 
     def indices(self, points: Points) -> Indices:
         """Map (n, stages) to (n, stages); a larger coordinate still means a larger value."""
-        return self._mirror(self._mirrored().indices(1 - points))
+        return self._mirror(self._backwards.indices(1 - points))
 
     def holds(self, indices: Indices) -> NDArray[np.bool_]:
         """Return whether no index is above the one before."""
-        return self._mirrored().holds(self._mirror(indices))
+        return self._backwards.holds(self._mirror(indices))
 
     def points(self, indices: Indices) -> Points:
         """Map (n, stages) to (n, stages)."""
-        return 1 - self._mirrored().points(self._mirror(indices))
+        return 1 - self._backwards.points(self._mirror(indices))
 
-    def _mirrored(self) -> Nondecreasing:
+    @functools.cached_property
+    def _backwards(self) -> Nondecreasing:
         return Nondecreasing(self.probabilities[::-1], self.count)
 
     def _mirror(self, indices: Indices) -> Indices:
@@ -253,16 +267,41 @@ def _tails(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.append(np.cumsum(weights[::-1])[::-1], 0.0)
 
 
-def _take(tails: NDArray[np.float64], previous: "NDArray[np.int64] | int", points: Points) -> Indices:
-    """Return the largest index whose tail is at least (1 - u) of the previous index's tail.
+class _Inverse:
+    """Takes values by their tails, very many at a time.
 
-    U = 0 stays there, u = 1 ends the grid.
+    The range of the tails is cut into equal parts. Within most of them every target has the same answer, found when
+    the table is made; only targets in the others are searched for. Parts overlap by far more than a rounding error, so
+    that the answer is always the search's.
     """
-    targets = tails[previous] * (1 - points)
-    at_least = len(tails) - 1 - np.searchsorted(tails[-2::-1], targets, side="left")
-    return at_least.astype(np.int64) - 1
+
+    PARTS = 4096
+    OVERLAP = 1e-9  # of a part
+
+    def __init__(self, tails: NDArray[np.float64]) -> None:
+        self.tails = tails
+        self._ascending = np.ascontiguousarray(tails[-2::-1])
+        self._scale = self.PARTS / tails[0] if tails[0] > 0 else 0.0
+        parts = np.arange(self.PARTS + 1)
+        low = self._search((parts - self.OVERLAP) * (tails[0] / self.PARTS))
+        high = self._search((parts + 1 + self.OVERLAP) * (tails[0] / self.PARTS))
+        self._answers = np.where(low == high, low, -1).astype(np.int16)  # -1: more than one
+
+    def take(self, previous: "NDArray[np.int64] | int", points: Points) -> Indices:
+        """Return the largest index whose tail is at least (1 - u) of the previous index's tail.
+
+        u = 0 stays there, u = 1 ends the grid.
+        """
+        targets = self.tails[previous] * (1 - points)
+        indices = self._answers[(targets * self._scale).astype(np.intp)].astype(np.int64)
+        several = np.nonzero(indices < 0)
+        indices[several] = self._search(targets[several])
+        return indices
+
+    def _search(self, targets: NDArray[np.float64]) -> NDArray[np.int64]:
+        return np.asarray(len(self.tails) - 2 - np.searchsorted(self._ascending, targets, side="left"), dtype=np.int64)
 
 
 def _centre(tails: NDArray[np.float64], previous: "NDArray[np.int64] | int", indices: Indices) -> Points:
-    """Return the centre of the interval that `_take` maps to each index."""
+    """Return the centre of the interval that `_Inverse.take` maps to each index."""
     return 1 - 0.5 * (tails[indices] + tails[indices + 1]) / tails[previous]

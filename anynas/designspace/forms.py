@@ -99,12 +99,18 @@ class Fields:
 
     def member(self, values: Values, shared: Mapping[str, Any]) -> Family:
         """Return the family's parameters."""
-        make: Callable[..., Family] = anynet_parameters if self.family is AnyNet else self.family
-        return make(**{**shared, **{self.field(name): value for name, value in values.items()}})
+        return self._made(self.family, values, shared)
 
     def template(self, values: Values, shared: Mapping[str, Any], stages: int) -> Family:
-        """Return the member with these values."""
-        return self.member(values, shared)
+        """Return the member with these values, fields that depend on others filled in."""
+        return self._made(anynet_parameters if self.family is AnyNet else self.family, values, shared)
+
+    def _made(self, make: Callable[..., Family], values: Values, shared: Mapping[str, Any]) -> Family:
+        return make(**{**shared, **{self._fields_of[name]: value for name, value in values.items()}})
+
+    @functools.cached_property
+    def _fields_of(self) -> Mapping[str, str]:
+        return {name: self.field(name) for name in self.parameters}
 
     def values(self, member: Family, parameters: Mapping[str, Parameter]) -> dict[str, tuple[Any, ...]] | None:
         """Return the fields' values."""

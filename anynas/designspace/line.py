@@ -180,7 +180,7 @@ def _run(
     return low, np.where(distinct, np.maximum(low, high), low)
 
 
-# As `_take` and `_centre` of `constraints`, within a run [low, high) of one grid, and with a law for every row.
+# As `_Inverse.take` and `_centre` of `constraints`, within a run [low, high) of one grid, and with a law for every row.
 
 
 def _take_within(

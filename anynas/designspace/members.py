@@ -68,12 +68,9 @@ class Members:
         """For each number of stages the fields that all members share, whatever the regime, as the family completes
         them: Y has a ratio.
         """
-        chosen = frozenset[str]().union(*(self.form.sets(p.name) for p in self.parameters))
-        first = {p.name: p.values[0] for p in self.parameters}
-        templates = {stages: self._template(first, stages) for stages in self.stage_numbers}
         return {
-            stages: {name: getattr(member, name) for name in sorted(self.form.fields - chosen)}
-            for stages, member in templates.items()
+            stages: {name: shared[name] for name in sorted(self.form.fields - self._chosen)}
+            for stages, shared in self._shared.items()
         }
 
     def architectures(self, settings: Settings) -> Iterator[Architecture]:
@@ -129,7 +126,7 @@ class Members:
             assert isinstance(self.stages, int)
             values = {p.name: np.asarray(p.values)[settings[p.name]] for p in self.parameters}
             stages: dict[str, Any] = self.form.anynets(values) or {}
-            shared = {**self.same_throughout[self.stages], **self._shared[self.stages]}
+            shared = self._shared[self.stages]
             return count_anynets(**stages, **shared, **at)
         counted = [complexity(architecture, **at) for architecture in self.architectures(settings)]
         names = (field.name for field in dataclasses.fields(Complexity))
@@ -137,7 +134,21 @@ class Members:
 
     @functools.cached_property
     def _shared(self) -> dict[int, dict[str, Any]]:
-        return {stages: shared_fields(self.form, self.fixed, self.regime, stages) for stages in self.stage_numbers}
+        """For each number of stages all fields that no parameter sets, as the family completes them."""
+        first = {p.name: p.values[0] for p in self.parameters}
+        templates = {stages: self._template(first, stages) for stages in self.stage_numbers}
+        return {
+            stages: {
+                field.name: getattr(member, field.name)
+                for field in dataclasses.fields(member)
+                if field.name not in self._chosen
+            }
+            for stages, member in templates.items()
+        }
+
+    @functools.cached_property
+    def _chosen(self) -> frozenset[str]:
+        return frozenset[str]().union(*(self.form.sets(p.name) for p in self.parameters))
 
     def _template(self, values: Mapping[str, Any], stages: int) -> Family:
         """Return some member that has these values in all stages and blocks."""
@@ -148,4 +159,5 @@ class Members:
             if each == "block":
                 number = parameter.count * values[LENGTH]
             filled[parameter.name] = value if each == "network" else (value,) * number
-        return self.form.template(filled, self._shared[stages], stages)
+        given = shared_fields(self.form, self.fixed, self.regime, stages)
+        return self.form.template(filled, given, stages)

@@ -26,7 +26,7 @@ from anynas.training.timing import seconds_of
 from anynas.training.worker import Worker, Workplace
 from anynas.trials import Fidelity, Recipe, Trial
 
-DEFAULT_TRIALS = 14
+DEFAULT_TRIALS = 32
 DEFAULT_SAMPLER = "tpe"
 FINALISTS = 3  # the best so many are trained again
 REPLICATES = 2  # so many times, with other seeds
@@ -206,7 +206,7 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
         space: A space, a built-in one's name, or the path of a TOML file.
         progress: Who is told how it goes; None tells nobody.
         **settings: Each may be left out:
-            trials (14 unless minutes are given); minutes: a budget of time; seed (0); sampler "tpe", "random" or "qmc";
+            trials (32 unless minutes are given); minutes: a budget of time; seed (0); sampler "tpe", "random" or "qmc";
             objectives: ("error",); flops, params, activations: (low, high), the regime's band of flops if none is
                 given;
             regime: the space's own; data: the regime's; recipe, fidelity: the regime's; device "auto", "cpu" or "cuda";

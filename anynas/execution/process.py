@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 
 from anynas.errors import ExecutorError
 from anynas.execution import Outcome, WorkerLost
+from anynas.execution.mps import mps as mps_service
 from anynas.training.worker import Worker, Workplace
 from anynas.trials import Trial
 
@@ -23,12 +24,22 @@ PATIENCE_SECONDS = 5.0  # for a process that was told to end
 
 
 class ProcessExecutor:
-    """Persistent worker processes, each with its own data."""
+    """Persistent worker processes, each with its own data.
+
+    On CUDA worker i uses GPU i % (number of visible GPUs): k times as many workers as GPUs train k trials on each.
+
+    Args:
+        workplace: What all trials share.
+        workers: How many processes.
+        mps: Whether to run NVIDIA's Multi-Process Service for them, where it is installed.
+    """
 
     name = "process"
 
-    def __init__(self, workplace: Workplace, *, workers: int) -> None:
+    def __init__(self, workplace: Workplace, *, workers: int, mps: bool = False) -> None:
         self.num_workers = workers
+        self._service = contextlib.ExitStack()
+        self.has_mps = mps and self._service.enter_context(mps_service())
         self._workplace = workplace
         self._slots = [_Slot(workplace, index) for index in range(workers)]
 
@@ -71,6 +82,7 @@ class ProcessExecutor:
         for slot in self._slots:
             slot.process.join(PATIENCE_SECONDS)
             slot.connection.close()
+        self._service.close()
 
 
 class _Slot:
@@ -118,6 +130,18 @@ def _take_gpu(index: int) -> None:
     """Leave this process one of the visible GPUs, in turn; before torch first touches CUDA."""
     import torch
 
-    listed = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    visible = listed.split(",") if listed else [str(device) for device in range(torch.cuda.device_count())]
-    os.environ["CUDA_VISIBLE_DEVICES"] = visible[index % len(visible)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpu_of(
+        index, listed=os.environ.get("CUDA_VISIBLE_DEVICES", ""), count=torch.cuda.device_count()
+    )
+
+
+def gpu_of(index: int, *, listed: str, count: int) -> str:
+    """Return the GPU of a worker, as CUDA_VISIBLE_DEVICES names it: all that are visible, in turn.
+
+    Args:
+        index: The worker's, from 0.
+        listed: CUDA_VISIBLE_DEVICES as it is; empty where all GPUs are visible.
+        count: How many there are; where there is none, the worker is left to find out.
+    """
+    visible = listed.split(",") if listed else [str(device) for device in range(count)]
+    return visible[index % len(visible)] if visible else ""

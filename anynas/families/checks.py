@@ -13,6 +13,8 @@ from anynas.errors import ArchitectureError, did_you_mean
 
 def positive_integers(family: str, name: str, values: Iterable[Any], *, each: str = "stage") -> tuple[int, ...]:
     """Return a list of whole numbers of at least 1, one for each of what `each` says."""
+    if type(values) is tuple and values and all(type(value) is int and value >= 1 for value in values):
+        return values  # nearly always: a space's draws, and what has been checked before
     listed = _listed(family, name, values, each)
     for value in listed:
         if not _is_positive_integer(value):
@@ -104,6 +106,8 @@ def _listed(family: str, name: str, values: Any, each: str) -> tuple[Any, ...]:
 
 
 def _is_positive_integer(value: Any) -> bool:
+    if type(value) is int:
+        return value >= 1
     return isinstance(value, numbers.Integral) and not isinstance(value, bool) and not value < 1
 
 

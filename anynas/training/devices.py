@@ -5,7 +5,7 @@ import dataclasses
 import platform
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +13,8 @@ import torch
 from anynas.errors import DeviceError
 
 DEVICES = ("auto", "cpu", "cuda")
+
+Ready = Callable[[], bool]  # whether the device has come so far; asking does not wait
 
 
 def resolve_device(name: str) -> torch.device:
@@ -58,6 +60,54 @@ def one_thread() -> Iterator[None]:
     finally:
         torch.set_flush_denormal(False)
         torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def repeatable_kernels() -> Iterator[None]:
+    """Let cuDNN choose among its deterministic algorithms alone, and by rule, not by timing."""
+    flags = torch.backends.cudnn
+    before = flags.deterministic, flags.benchmark
+    flags.deterministic, flags.benchmark = True, False
+    try:
+        yield
+    finally:
+        flags.deterministic, flags.benchmark = before
+
+
+@contextlib.contextmanager
+def forked_random_state(device: torch.device) -> Iterator[None]:
+    """Leave torch's random state, and the device's, as they were."""
+    before = random_state(device)
+    try:
+        yield
+    finally:
+        set_random_state(device, before)
+
+
+def random_state(device: torch.device) -> list[torch.Tensor]:
+    """Return torch's random state, and the device's if that has one of its own."""
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
+
+
+def set_random_state(device: torch.device, states: Sequence[torch.Tensor]) -> None:
+    """Put back what `random_state` returned."""
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
+
+
+def reached(device: torch.device) -> Ready:
+    """Return a function that says whether the device has done all that it was given on this stream up to now."""
+    if device.type != "cuda":
+        return _always
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record()
+    return event.query
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclasses.dataclass(slots=True)

@@ -33,27 +33,37 @@ class Engine(Protocol):
             rate: Learning rate.
 
         Returns:
-            The batch's mean loss before the step, a scalar on the device.
+            The batch's mean loss before the step, a scalar on the device; the next step may overwrite it.
         """
 
     def error(self, split: Split) -> float:
         """Return the top-1 error on a split in percent; a logit that is not a number counts as wrong."""
 
 
-def make_engine(trial: Trial, data: PreparedData) -> Engine:
-    """Return the trial's engine, with weights drawn by torch's current random state."""
+def network_of(trial: Trial, data: PreparedData) -> nn.Module:
+    """Return the trial's network, with weights drawn by torch's current random state."""
     network = build(trial.architecture, input_shape=data.image_shape, num_classes=data.num_classes)
     if trial.recipe.initialisation != "family":
         initialise(network, trial.recipe.initialisation)
+    return network
+
+
+def make_engine(trial: Trial, data: PreparedData) -> Engine:
+    """Return the trial's engine, with weights drawn by torch's current random state."""
+    network = network_of(trial, data)
     if data.device.type == "cpu":
+        from anynas.training.cpu.convolutions import is_mostly_wide
         from anynas.training.cpu.engine import CpuEngine  # compiles its kernels when it is first imported
-        from anynas.training.cpu.tape import is_mostly_wide
 
         if not is_mostly_wide(trial.architecture.layers(data.num_classes), data.image_shape):
             return CpuEngine(network, trial, data)
-    from anynas.training.eager import EagerEngine
+        from anynas.training.eager import EagerEngine
 
-    return EagerEngine(network, trial, data)
+        return EagerEngine(network, trial, data)
+    from anynas.training.cuda.engine import GraphEngine
+    from anynas.training.precision import precision_of
+
+    return GraphEngine(network, trial, data, precision_of(data.device, network))
 
 
 def norms_and_others(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -79,6 +89,9 @@ def make_optimizer(norms: Sequence[Tensor], others: Sequence[Tensor], recipe: Re
 
 
 def count_wrong(logits: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Return how many images are wrong, a scalar on the device; `classes` is the dimension of the logits' classes."""
+    """Return how many images are wrong, a scalar on the device; labels below 0 stand for images that do not count.
+
+    `classes` is the dimension of the logits' classes.
+    """
     right = (logits.argmax(dim=classes) == labels) & logits.isfinite().all(dim=classes)
-    return (~right).sum()
+    return (~right & (labels >= 0)).sum()

@@ -39,7 +39,7 @@ class PreparedData:
 
     def batch(self, images: Tensor) -> Tensor:
         """Return images (N, C, H, W) as normalised floats."""
-        return images if images.is_floating_point() else (images.float() - self.mean) / self.deviation
+        return images if images.is_floating_point() else (images - self.mean) / self.deviation
 
 
 def prepare(data: DataSet, *, resolution: int, device: torch.device) -> PreparedData:

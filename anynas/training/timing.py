@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 
 from anynas.data import Split
-from anynas.training.devices import one_thread
+from anynas.training.devices import forked_random_state
 from anynas.training.engines import make_engine
 from anynas.training.worker import Worker
 from anynas.trials import Trial
@@ -18,7 +18,7 @@ def seconds_of(trial: Trial, worker: Worker) -> float:
     """Return about how many seconds the trial would take, from a few training steps and a little evaluation."""
     data = worker.prepared(trial)
     some = Split(data.validation.images[:TIMED_IMAGES], data.validation.labels[:TIMED_IMAGES])
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with worker.conditions(), forked_random_state(data.device):
         torch.manual_seed(trial.seed)
         engine = make_engine(trial, data)
         batch = torch.arange(trial.recipe.batch_size, device=data.device)

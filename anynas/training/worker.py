@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import socket
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ import torch
 import anynas
 from anynas.data import DataSet, load_data
 from anynas.layers import Shape
-from anynas.training.devices import device_name, one_thread, resolve_device
+from anynas.training.devices import device_name, one_thread, repeatable_kernels, resolve_device
 from anynas.training.loop import train_trial
 from anynas.training.prepared import PreparedData, prepare
 from anynas.trials import Trial, TrialResult
@@ -48,22 +49,36 @@ class Worker:
     def run(self, trial: Trial) -> TrialResult:
         """Train a trial; an exception becomes a failed result, its text the same under every executor."""
         try:
-            with one_thread() if self.device.type == "cpu" else contextlib.nullcontext():
+            with self.conditions():
                 result = train_trial(trial, self.prepared(trial))
         except Exception as error:
-            place = {"device": device_name(self.device)}
-            result = TrialResult.failed(f"{type(error).__name__}: {_stable(str(error))}", **place)
+            result = self.failure(error)
         return dataclasses.replace(result, provenance=provenance())
+
+    def conditions(self) -> AbstractContextManager[None]:
+        """Return what training stands under: one thread on a CPU, deterministic kernels on a GPU."""
+        return one_thread() if self.device.type == "cpu" else repeatable_kernels()
+
+    def failure(self, error: Exception) -> TrialResult:
+        """Return what comes of a trial that an exception ended."""
+        place = {"device": device_name(self.device)}
+        return TrialResult.failed(f"{type(error).__name__}: {_stable(str(error))}", **place)
 
     def prepared(self, trial: Trial) -> PreparedData:
         """Return the data at the trial's resolution, on this worker's device."""
         shape = self.workplace.input_shape
         resolution = shape[1] if trial.fidelity.resolution == "regime" else trial.fidelity.resolution
         if resolution not in self._prepared:
-            if self._data is None:
-                self._data = load_data(self.workplace.data, input_shape=shape, num_classes=self.workplace.num_classes)
-            self._prepared[resolution] = prepare(self._data, resolution=resolution, device=self.device)
+            self._prepared[resolution] = prepare(self.data, resolution=resolution, device=self.device)
         return self._prepared[resolution]
+
+    @property
+    def data(self) -> DataSet:
+        """The data as they are: uint8, in memory, at their own resolution."""
+        if self._data is None:
+            place = self.workplace
+            self._data = load_data(place.data, input_shape=place.input_shape, num_classes=place.num_classes)
+        return self._data
 
 
 def provenance() -> dict[str, str]:

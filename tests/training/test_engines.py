@@ -1,6 +1,7 @@
 """What every engine promises, and what holds for the CPU's alone."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,8 @@ from anynas.data import Split
 from anynas.networks import build
 from anynas.training.augmentation import augmented
 from anynas.training.cpu.engine import EVALUATION_BATCH, CpuEngine
+from anynas.training.cuda.engine import GraphEngine
+from anynas.training.cuda.recording import Repeater
 from anynas.training.devices import one_thread
 from anynas.training.eager import EagerEngine
 from anynas.training.engines import (
@@ -28,7 +31,7 @@ from anynas.training.prepared import PreparedData
 from anynas.trials import Trial
 
 MakeTrial = Callable[..., Trial]
-ENGINES = (CpuEngine, EagerEngine)
+ENGINES = (CpuEngine, EagerEngine, functools.partial(GraphEngine, recorder=Repeater()))
 BOTTLENECKS = anynet(  # with a 3x3 of few channels a group, and one of many
     depths=[2, 1], widths=[16, 40], bottleneck_ratios=[2, 2], group_widths=[4, 20], stem_width=8, stem_stride=1
 )

@@ -13,8 +13,8 @@ from anynas.architecture import images_of, load_architecture
 from anynas.designspace import builtin_spaces, load_space
 from anynas.networks import Branches, Gated, Sum, build
 from anynas.training.cpu import kernels
-from anynas.training.cpu.operations import Direct, Pointwise, Unfolded, Wide
-from anynas.training.cpu.tape import Tape, convolution_of, is_mostly_wide
+from anynas.training.cpu.convolutions import Direct, Pointwise, Unfolded, Wide, convolution_of, is_mostly_wide
+from anynas.training.cpu.tape import Tape
 from anynas.training.devices import one_thread
 
 BATCH = 6

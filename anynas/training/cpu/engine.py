@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from anynas.data import Split
 from anynas.training.augmentation import augmented
 from anynas.training.cpu import kernels
-from anynas.training.cpu.operations import Wide
-from anynas.training.cpu.tape import Tape, convolution_of
+from anynas.training.cpu.convolutions import Wide, convolution_of
+from anynas.training.cpu.tape import Tape
 from anynas.training.engines import AUGMENTATION_STREAM, count_wrong, make_optimizer, norms_and_others
 from anynas.training.prepared import PreparedData
 from anynas.trials import Trial
@@ -17,9 +17,18 @@ ALIGNED = 16  # values: each parameter begins on a line of the cache
 
 
 class CpuEngine:
-    """Plays a network's tape; nothing is allocated from one step to the next."""
+    """Plays a network's tape; nothing is allocated from one step to the next.
 
-    def __init__(self, network: nn.Module, trial: Trial, data: PreparedData) -> None:
+    Args:
+        network: To be trained; its parameters are moved into arrays of the engine's.
+        trial: Recipe and seed.
+        data: What it is trained on.
+        evaluation_batch: Images that are evaluated at once.
+    """
+
+    def __init__(
+        self, network: nn.Module, trial: Trial, data: PreparedData, evaluation_batch: int = EVALUATION_BATCH
+    ) -> None:
         self.network = network
         self._recipe, self._data = trial.recipe, data
         self._gradients: dict[int, Tensor] = {}
@@ -37,6 +46,7 @@ class CpuEngine:
         )
         self._losses = torch.empty(size)
         self._evaluation: Tape | None = None
+        self._evaluation_batch = evaluation_batch
 
     def step(self, batch: Tensor, rate: float) -> Tensor:
         """Take one step; see `Engine`."""
@@ -57,12 +67,11 @@ class CpuEngine:
 
     def error(self, split: Split) -> float:
         """Return the error in percent; see `Engine`."""
+        size = self._evaluation_batch
         if self._evaluation is None:
-            self._evaluation = Tape(
-                self.network, image_shape=self._data.image_shape, batch_size=EVALUATION_BATCH, gradients=None
-            )
+            self._evaluation = Tape(self.network, image_shape=self._data.image_shape, batch_size=size, gradients=None)
         tape, wrong = self._evaluation, 0
-        parts = zip(*(torch.split(part, EVALUATION_BATCH) for part in (split.images, split.labels)), strict=True)
+        parts = zip(*(torch.split(part, size) for part in (split.images, split.labels)), strict=True)
         for images, labels in parts:
             tape.images.value[..., : len(images)].copy_(images.permute(1, 2, 3, 0))
             tape.forward()

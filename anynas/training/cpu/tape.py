@@ -6,39 +6,27 @@ function of its shape alone.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
 
 import torch
 from torch import nn
 
-from anynas import layers
-from anynas.counting import measure
-from anynas.layers import Concat, Conv, Layer, Residual, Scale, Shape
 from anynas.networks import Branches, Gated, Sum
+from anynas.training.cpu.convolutions import Pointwise, convolution_of
 from anynas.training.cpu.operations import (
     Activated,
     Added,
     Concatenated,
-    Direct,
     Dropped,
     Forked,
     GloballyPooled,
     Gradients,
     Normalised,
     Operation,
-    Pointwise,
     Pooled,
     Scaled,
     Signal,
-    Unfolded,
-    Wide,
     signal,
 )
-
-Convolution: TypeAlias = type[Pointwise] | type[Direct] | type[Unfolded] | type[Wide]
-
-FEW_CHANNELS = 8  # a group, up to which a 3x3 is computed directly
-FEW_COLUMNS = 16  # channels, up to which windows of another size are unfolded
 
 
 class Tape:
@@ -171,64 +159,3 @@ def _steps(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:
             yield from _steps(list(module))
         elif not isinstance(module, nn.Identity):
             yield module
-
-
-def convolution_of(module: nn.Conv2d) -> Convolution:
-    """Return the operation for a module."""
-    return convolution_for(
-        channels=module.in_channels // module.groups,
-        kernel=module.kernel_size[0],
-        padding=int(module.padding[0]),
-        groups=module.groups,
-    )
-
-
-def convolution_for(*, channels: int, kernel: int, padding: int, groups: int) -> Convolution:
-    """Return the operation for a convolution.
-
-    Args:
-        channels: Input channels of a group.
-        kernel: Side of the kernel.
-        padding: On each side.
-        groups: Number of groups.
-    """
-    if kernel == 1 and groups == 1 and padding == 0:
-        return Pointwise
-    if kernel == 3 and padding == 1 and channels <= FEW_CHANNELS:
-        return Direct
-    return Unfolded if groups == 1 and channels <= FEW_COLUMNS else Wide
-
-
-def is_mostly_wide(tree: Layer, shape: Shape) -> bool:
-    """Return whether most multiply-adds of a network are in convolutions that a tape leaves to torch.
-
-    Args:
-        tree: The network.
-        shape: One image, (C, H, W).
-    """
-    wide = total = 0
-    for conv, channels, flops in _costs(tree, shape):
-        total += flops
-        width = channels // conv.groups
-        chosen = convolution_for(channels=width, kernel=conv.kernel, padding=conv.padding, groups=conv.groups)
-        wide += flops if chosen is Wide else 0
-    return 2 * wide > total
-
-
-def _costs(layer: Layer, shape: Shape) -> Iterator[tuple[Conv, int, int]]:
-    """Yield each convolution with its input channels and multiply-adds."""
-    match layer:
-        case Conv():
-            yield layer, shape[0], measure(layer, shape)[1].flops
-        case layers.Sequence(layers=children):
-            for child in children:
-                yield from _costs(child, shape)
-                shape, _ = measure(child, shape)
-        case Residual(body=body, shortcut=shortcut):
-            yield from _costs(body, shape)
-            yield from _costs(shortcut, shape)
-        case Concat(branches=branches):
-            for branch in branches:
-                yield from _costs(branch, shape)
-        case Scale(gate=gate):
-            yield from _costs(gate, shape)

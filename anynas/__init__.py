@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from anynas.analysis.compare import compare
+    from anynas.analysis.comparison import Comparison
     from anynas.analysis.edf import EDF, edf
+    from anynas.analysis.expected import expected_best
+    from anynas.analysis.populations import compare_populations
     from anynas.architecture import Architecture, anynet, load_architecture, regnet
     from anynas.counting import Complexity, complexity, layer_summary
     from anynas.designspace import DesignSpace, load_space
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 _HOMES = {  # public name -> module
     "AnynasError": "errors",
     "Architecture": "architecture",
+    "Comparison": "analysis.comparison",
     "Complexity": "counting",
     "DesignSpace": "designspace",
     "EDF": "analysis.edf",
@@ -33,8 +38,11 @@ _HOMES = {  # public name -> module
     "TrialResult": "trials",
     "anynet": "architecture",
     "build": "networks",
+    "compare": "analysis.compare",
+    "compare_populations": "analysis.populations",
     "complexity": "counting",
     "edf": "analysis.edf",
+    "expected_best": "analysis.expected",
     "layer_summary": "counting",
     "load_architecture": "architecture",
     "load_fidelity": "trials",
@@ -49,6 +57,7 @@ _HOMES = {  # public name -> module
 __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "AnynasError",
     "Architecture",
+    "Comparison",
     "Complexity",
     "DesignSpace",
     "EDF",
@@ -59,8 +68,11 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "TrialResult",
     "anynet",
     "build",
+    "compare",
+    "compare_populations",
     "complexity",
     "edf",
+    "expected_best",
     "layer_summary",
     "load_architecture",
     "load_fidelity",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import anynas
@@ -50,6 +51,11 @@ def test_every_public_name_is_called(tmp_path):
     called["build"] = sum(p.numel() for p in built.parameters()) == counted.params
     distribution = anynas.edf([1.0, 2.0])
     called["edf"] = called["EDF"] = isinstance(distribution, anynas.EDF)
+    called["expected_best"] = anynas.expected_best([3.0, 1.0, 2.0], 2) == pytest.approx(4 / 3)
+    compared = anynas.compare([3.0, 4.0], [1.0, 2.0], claim="improves")
+    called["compare"] = called["Comparison"] = isinstance(compared, anynas.Comparison) and compared.difference == -2
+    table = pd.DataFrame({"space": ["A", "A", "B", "B"], "error": [3.0, 4.0, 1.0, 2.0]})
+    called["compare_populations"] = anynas.compare_populations(table, baseline="A", candidate="B").difference == -2
     space = anynas.load_space("AnyNetD")
     called["load_space"] = called["DesignSpace"] = isinstance(space, anynas.DesignSpace)
     (tmp_path / "recipe.toml").write_text("batch_size = 32\n")

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anynas.errors import SettingsError
+from anynas.analysis.samples import checked_errors, checked_weights
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -34,18 +34,8 @@ def edf(errors: ArrayLike, weights: ArrayLike | None = None) -> EDF:
     Raises:
         SettingsError: Errors or weights are not as they must be.
     """
-    values = np.asarray(errors, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0 or np.isnan(values).any():
-        raise SettingsError(
-            f"errors must be a list of at least one number, none NaN; got shape {values.shape}, "
-            f"{np.isnan(values).sum()} NaN"
-        )
-    masses = np.ones_like(values) if weights is None else np.asarray(weights, dtype=np.float64)
-    if masses.shape != values.shape or not (np.isfinite(masses).all() and (masses >= 0).all() and masses.sum() > 0):
-        raise SettingsError(
-            f"weights must be one a network, at least 0 and not all 0; got shape {masses.shape} for {values.shape}, "
-            f"sum {masses.sum():g}"
-        )
+    values = checked_errors(errors)
+    masses = checked_weights(weights, values)
     distinct, where = np.unique(values, return_inverse=True)
     cumulative = np.cumsum(np.bincount(where, weights=masses))
     return EDF(distinct, cumulative / cumulative[-1])

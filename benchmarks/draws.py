@@ -8,12 +8,13 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.measuring import Fact, Measurement, Row, Task, compare, of, paired
-from benchmarks.rejection import draw_by_rejection
+from benchmarks.rejection import Candidate, NumpyCandidates, candidate, draw_by_rejection, early_candidate
 
 TITLE = "Draws"
 METHOD = """\
 `space.sample(500, ...)` in the regime imagenet, 360 to 400 million multiply-adds, against rejection in plain Python:
-parameters drawn one by one, one closed-form count a candidate, kept if constraint and band allow; *early* checks the
+one closed-form count a candidate, kept if constraint and band allow. *With numpy's choice* draws values by their
+probabilities; *rejection* draws a logarithm with the standard library, which is faster; *early* also checks the
 constraint first, as soon as what it speaks of is drawn. Rejection tries very many candidates for one draw of E, so it
 is timed on fewer draws (each row names both numbers a round), and seconds are a draw. Each round has a seed of its own.
 Both must give one law: the difference of the mean total depth is told with its interval over all draws."""
@@ -24,7 +25,11 @@ SPACES = {  # letter: draws by rejection in a round, seconds for one
     "D": (200, 0.03),
     "E": (20, 0.3),
 }
-SIDES = {"rejection": "ACDE", "early rejection": "DE"}  # in which spaces they differ
+SIDES = {  # and for which spaces
+    "rejection with numpy's choice": "AC",
+    "rejection": "ACDE",
+    "early rejection": "DE",
+}
 
 
 def tasks(*, quick: bool) -> list[Task]:
@@ -108,7 +113,10 @@ def _sampled(letter: str, number: int, n: int) -> Measurement:
 def _rejected(side: str, letter: str, number: int, n: int) -> Measurement:
     rng = random.Random(f"{side} {number}")
     started = time.perf_counter()
-    draws = [draw_by_rejection(letter, rng, BAND, early=side == "early rejection") for _ in range(n)]
+    make: Candidate = early_candidate if side == "early rejection" else candidate
+    if side == "rejection with numpy's choice":
+        make = NumpyCandidates(number)
+    draws = [draw_by_rejection(letter, rng, BAND, make) for _ in range(n)]
     seconds = time.perf_counter() - started
     return {
         "side": side,

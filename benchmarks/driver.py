@@ -22,7 +22,7 @@ OTHERS = {"Optuna, SQLite": ("others:sqlite", 100, 0.07), "Ray Tune, OptunaSearc
 def tasks(*, quick: bool) -> list[Task]:
     """Return three rounds of the driver at all sizes and of the others in turn; quick: one round of few trials."""
     rounds, sizes = (1, (4, 8)) if quick else (3, SIZES)
-    few = 2 if quick else 20
+    few = 2 if quick else 60  # so many that what happens once, a sort or a collection of garbage, weighs little
     turns = []
     for number in range(rounds):
         for side in OTHERS:

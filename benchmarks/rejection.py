@@ -1,15 +1,20 @@
 """Drawing networks of a design space by plain rejection, as a user writes it who follows the paper and its code.
 
 Each parameter is drawn on its own, the network's multiply-adds are counted in closed form, and the draw is kept if it
-satisfies the constraint and they lie in the band. Who thinks about it checks the constraint first, as soon as what it
-speaks of is drawn: `early`. Plain Python on plain numbers. Definitions: arXiv 2003.13678, sections 3.2 to 3.4 and
-appendix D.
+satisfies the constraint and they lie in the band. Plain Python on plain numbers; log-uniform values come from numpy's
+`choice` with their probabilities, or, faster, from one logarithm and the standard library's generator. Who thinks
+about it also checks the constraint first, as soon as what it speaks of is drawn. Definitions: arXiv 2003.13678,
+sections 3.2 to 3.4 and appendix D.
 """
 
 import itertools
 import math
 import random
+from collections.abc import Callable
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 STAGES = 4
 RATIOS = (1, 2, 4)
@@ -27,12 +32,13 @@ class Draw(NamedTuple):
     group_widths: list[int]
 
 
-def draw_by_rejection(
-    letter: str, rng: random.Random, band: tuple[float, float], *, early: bool = False
-) -> tuple[Draw, int]:
+Candidate = Callable[[str, random.Random], Draw | None]
+
+
+def draw_by_rejection(letter: str, rng: random.Random, band: tuple[float, float], make: Candidate) -> tuple[Draw, int]:
     """Return a draw of AnyNet `letter` ("A" to "E") with multiply-adds in the band, and how many were tried for it."""
     for tried in itertools.count(1):
-        draw = early_candidate(letter, rng) if early else candidate(letter, rng)
+        draw = make(letter, rng)
         if draw is not None and band[0] <= multiply_adds(draw) <= band[1] and keeps(letter, draw):
             return draw, tried
     raise AssertionError("counting never ends")
@@ -54,6 +60,30 @@ def early_candidate(letter: str, rng: random.Random) -> Draw | None:
     if letter in DEPTHS_RISE and not rises(depths):
         return None
     return Draw(depths, widths, *_rest(letter, rng))
+
+
+class NumpyCandidates:
+    """Draws without constraint or band, by numpy's choice."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._widths, self._depths = log_uniform_law(8, 1024, 8), log_uniform_law(1, 16, 1)
+
+    def __call__(self, letter: str, rng: random.Random) -> Draw:
+        """Return one; `rng` is not used."""
+        drawn = [self._rng.choice(values, size=STAGES, p=law).tolist() for values, law in (self._depths, self._widths)]
+        shared = (letter in SHARED_RATIO, letter in SHARED_GROUP)
+        for values, once in zip((RATIOS, GROUP_WIDTHS), shared, strict=True):
+            few = self._rng.choice(values, size=1 if once else STAGES).tolist()
+            drawn.append(few * STAGES if once else few)
+        return Draw(*drawn)
+
+
+def log_uniform_law(low: int, high: int, step: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the multiples of the step from low to high, and their probabilities; `log_uniform` has the same law."""
+    values = np.arange(low, high + 1, step)
+    edges = np.append(low - min(step, low / 2), values)
+    return values, np.diff(np.log(edges)) / np.log(edges[-1] / edges[0])
 
 
 def keeps(letter: str, draw: Draw) -> bool:

@@ -11,7 +11,16 @@ from scipy import stats
 import anynas
 from anynas.designspace.parameters import log_uniform as law
 from benchmarks.draws import BAND, SIDES, SPACES, depth_difference, summary, tasks
-from benchmarks.rejection import Draw, draw_by_rejection, early_candidate, log_uniform, multiply_adds
+from benchmarks.rejection import (
+    Draw,
+    NumpyCandidates,
+    candidate,
+    draw_by_rejection,
+    early_candidate,
+    log_uniform,
+    log_uniform_law,
+    multiply_adds,
+)
 
 
 def architecture_of(draw: Draw) -> anynas.Architecture:
@@ -37,14 +46,28 @@ def test_the_log_uniform_law_is_that_of_anynas(low, high, step):
     seen = Counter(log_uniform(rng, low, high, step) for _ in range(n))
     parameter = law("p", low=low, high=high, step=step)
     assert set(seen) <= set(parameter.values)
+    values, probabilities = log_uniform_law(low, high, step)
+    assert tuple(values.tolist()) == parameter.values
+    assert probabilities == pytest.approx(parameter.probabilities)
     expected = [n * p for p in parameter.probabilities]
     assert stats.chisquare([seen[v] for v in parameter.values], expected).pvalue > 1e-3
 
 
-@pytest.mark.parametrize(("letter", "early"), [("A", False), ("C", False), ("D", False), ("D", True), ("E", True)])
-def test_draws_lie_in_the_space_and_in_the_band(letter, early):
+@pytest.mark.parametrize(
+    ("letter", "make"),
+    [
+        ("A", candidate),
+        ("C", candidate),
+        ("D", candidate),
+        ("D", early_candidate),
+        ("E", early_candidate),
+        ("A", NumpyCandidates(3)),
+        ("C", NumpyCandidates(3)),
+    ],
+)
+def test_draws_lie_in_the_space_and_in_the_band(letter, make):
     space = anynas.load_space(f"AnyNet{letter}", regime="imagenet")
-    draw, tried = draw_by_rejection(letter, random.Random(1), BAND, early=early)
+    draw, tried = draw_by_rejection(letter, random.Random(1), BAND, make)
     assert space.contains(architecture_of(draw))
     assert BAND[0] <= multiply_adds(draw) <= BAND[1]
     assert tried >= 1
@@ -75,13 +98,17 @@ def test_seconds_are_divided_by_each_sides_own_number_of_draws():
         measurements += [ours, *({"side": side, **theirs} for side in SIDES if letter in SIDES[side])]
     rows, facts = summary(measurements)
     assert [(row.name, row.medians, row.ratio) for row in rows] == [
-        (f"AnyNet{letter}, 4 and 2 draws", (0.5, 1.5), 3.0) for letter in "ACDDEE"
+        (f"AnyNet{letter}, 4 and 2 draws", (0.5, 1.5), 3.0) for letter in "AACCDDEE"
     ]
-    assert [row.other for row in rows[2:4]] == ["rejection", "early rejection"]
+    assert [row.other for row in rows] == [
+        *(2 * ["rejection with numpy's choice", "rejection"]),
+        *(2 * ["rejection", "early rejection"]),
+    ]
     assert [fact.value for fact in facts if "candidates" in fact.name] == [25.0] * len(SPACES)
 
 
 def test_sides_take_turns():
     labels = [task.label.rpartition(", ")[2] for task in tasks(quick=False)]
-    both, all_ = ["anynas", "rejection"], ["anynas", "rejection", "early rejection"]
-    assert labels == both * 10 + all_ * 10
+    assert labels == 10 * ["anynas", "rejection with numpy's choice", "rejection"] + 10 * [
+        *("anynas", "rejection", "early rejection")
+    ]

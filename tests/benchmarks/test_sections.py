@@ -256,5 +256,4 @@ def test_networks_are_profiled_by_the_step_that_trains_them(tmp_path):
     assert network["images"] == 2 * load_space("AnyNetD").regime.recipe.batch_size
     assert network["seconds"] > 0
     assert sum(network["seconds_by_kind"].values()) == pytest.approx(network["profiled_seconds"], rel=0.05)
-    assert {"between operations", "product of matrices"} & set(network["seconds_by_kind"])
     assert min(answer["peak_gflops"]) > 0

@@ -6,6 +6,7 @@
       driver.json    host and process of the driver at work, if there is one
       driver.lock    held by it
       result.json    what a finished search found; beside it table.csv and pictures
+      claims.json    what a study claims, as it stood before its first trial and as it is now
 
 An entry is written once, when its trial is finished. Running trials are the driver's own affair, so a crash leaves
 none behind.
@@ -42,18 +43,20 @@ LIST_COLUMNS = [  # a table's, before one column a parameter
 ]
 ROLES = {  # why a trial was run
     "search": "proposed by the sampler: a row of the table",
+    "population": "a draw of one of a study's populations: a row of the table",
     "confirmation": "one of the best, again with another seed",
     "test": "the winner, again with another seed and with its test error",
 }
+TABLE_ROLES = ("search", "population")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One finished trial with all that the table needs."""
 
-    number: int  # within its role
+    number: int  # within its role and space
     role: str
-    space: str
+    space: str  # in a study the population's name
     architecture: Architecture
     result: TrialResult
     seed: int
@@ -82,20 +85,26 @@ class Run:
         return identity
 
     def entries(self, role: str | None = None) -> list[Entry]:
-        """Return the finished trials of a role, or of all roles, in the order of their numbers."""
+        """Return the finished trials of a role, or of all roles: by role, population, number."""
         entries = [_entry(trial) for trial in read_trials(self.path / "journal.log")]
-        return sorted(
-            (e for e in entries if role in (None, e.role)),
-            key=lambda e: (list(ROLES).index(e.role), e.number),
-        )
+        populations = list(self.identity.get("populations", ()))
+
+        def place(entry: Entry) -> tuple[int, int, int]:
+            position = populations.index(entry.space) if entry.space in populations else 0
+            return list(ROLES).index(entry.role), position, entry.number
+
+        return sorted((e for e in entries if role in (None, e.role)), key=place)
 
     def table(self) -> "pd.DataFrame":
-        """Return one row a trial that the sampler proposed, by number: fixed columns first, then one a parameter."""
-        return self._frame(self.entries("search"))
+        """Return one row a trial that a sampler or a population proposed: fixed columns first, then one a parameter.
+
+        Rows are in the order of their numbers, a study's population by population.
+        """
+        return self._frame(self._rows())
 
     def confirmations(self) -> "pd.DataFrame":
         """Return the trainings of the best with other seeds: the table's columns, role, and the winner's test error."""
-        entries = [entry for entry in self.entries() if entry.role != "search"]
+        entries = [entry for entry in self.entries() if entry.role not in TABLE_ROLES]
         frame = self._frame(entries)
         frame.insert(3, "role", [entry.role for entry in entries])
         frame.insert(4, "test_error", [entry.result.test_error for entry in entries])
@@ -122,15 +131,15 @@ class Run:
         return table[table["state"] == "failed"]
 
     def curves(self) -> "pd.DataFrame":
-        """Return number, epoch, loss and error (validation, percent): one row a trial and epoch."""
+        """Return space, number, epoch, loss and error (validation, percent): one row a trial and epoch."""
         import pandas as pd
 
         rows = [
-            {"number": entry.number, **dataclasses.asdict(point)}
-            for entry in self.entries("search")
+            {"space": entry.space, "number": entry.number, **dataclasses.asdict(point)}
+            for entry in self._rows()
             for point in entry.result.curve
         ]
-        return pd.DataFrame(rows, columns=["number", "epoch", "loss", "error"])
+        return pd.DataFrame(rows, columns=["space", "number", "epoch", "loss", "error"])
 
     def result(self) -> dict[str, Any]:
         """Return what the search found: its winner, confirmed with further seeds.
@@ -142,6 +151,9 @@ class Run:
         if not path.exists():
             raise RunError(f"{self.path}: its search must have ended; it has not; run the same command again to go on")
         return read_json(path)
+
+    def _rows(self) -> list[Entry]:
+        return [entry for entry in self.entries() if entry.role in TABLE_ROLES]
 
     def _complete(self) -> "pd.DataFrame":
         table = self.table()
@@ -156,15 +168,13 @@ class Run:
         import pandas as pd
 
         identity = self.identity
-        shared = {
-            "study": identity["study"],
-            "regime": identity["regime"],
-            "recipe": json.dumps(identity["recipe"], sort_keys=True),
-        }
+        populations = identity.get("populations", {})
         parameters: dict[str, None] = {}  # an ordered set
         rows = []
         for entry in entries:
-            rows.append({**shared, **_row(entry)})
+            asked = populations.get(entry.space, identity)
+            recipe = json.dumps(asked["recipe"], sort_keys=True)
+            rows.append({"study": identity["study"], "regime": asked["regime"], "recipe": recipe, **_row(entry)})
             parameters.update(dict.fromkeys(entry.columns))
         return pd.DataFrame(rows, columns=[*LIST_COLUMNS, *parameters])
 
@@ -248,14 +258,20 @@ def check_identity(path: Path, identity: Mapping[str, Any]) -> None:
 
 
 def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the identity with a field's own fields in its place, each under both names: "recipe learning_rate"."""
+    """Return the identity with a field's own fields in its place, each under both names: "recipe learning_rate".
+
+    And so on inwards.
+    """
     flat: dict[str, Any] = {}
     for name, value in identity.items():
-        flat |= {f"{name} {field}": item for field, item in value.items()} if isinstance(value, dict) else {name: value}
+        inner = _flat(value) if isinstance(value, dict) else None
+        flat |= {name: value} if inner is None else {f"{name} {field}": item for field, item in inner.items()}
     return flat
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
     return json.dumps(value) if not isinstance(value, str) else value or "none"
 
 

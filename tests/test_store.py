@@ -588,6 +588,7 @@ def test_curves_have_one_row_a_trial_and_epoch(tmp_path: Path) -> None:
     run = write(tmp_path / "run", [entry(1, error=30.0), failed(2), entry(0)])
     expected = pd.DataFrame(
         {
+            "space": ["plain"] * 4,
             "number": [0, 0, 1, 1],
             "epoch": [1, 2, 1, 2],
             "loss": [1.5, 0.1 + 0.2] * 2,
@@ -598,7 +599,7 @@ def test_curves_have_one_row_a_trial_and_epoch(tmp_path: Path) -> None:
 
 
 def test_no_curves_are_an_empty_table_with_its_columns(tmp_path: Path) -> None:
-    assert list(write(tmp_path / "run", []).curves().columns) == ["number", "epoch", "loss", "error"]
+    assert list(write(tmp_path / "run", []).curves().columns) == ["space", "number", "epoch", "loss", "error"]
 
 
 def test_confirmations_are_kept_apart_from_the_table(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from anynas.designspace.constraints import Constraint, Indices, Points, constraint_for
 from anynas.designspace.forms import Each
+from anynas.designspace.line import Line
 from anynas.designspace.parameters import Parameter
 from anynas.designspace.repeats import ABSENT, Repeated
 from anynas.errors import SpaceError
@@ -23,6 +24,13 @@ class Group:
 
     columns: tuple[tuple[str, int], ...]  # parameter and column
     law: Constraint
+
+    @property
+    def axes(self) -> tuple[tuple[str, int], ...]:
+        """Parameter and column that each axis stands for: a tied choice's is its first column."""
+        if isinstance(self.law, (Repeated, Line)):
+            return tuple(self.columns[column] for column in self.law.axis_columns)
+        return self.columns[: self.law.num_axes]
 
 
 def independent(parameter: Parameter, kinds: frozenset[str]) -> Group:

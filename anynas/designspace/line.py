@@ -72,6 +72,11 @@ class Line:
         """One for each parameter of more than one value."""
         return sum(self._varies)
 
+    @property
+    def axis_columns(self) -> tuple[int, ...]:
+        """The column that each axis stands for."""
+        return tuple(column for column, varies in enumerate(self._varies) if varies)
+
     def size(self) -> int:
         """Return the exact number of settings that obey the rule."""
         return _table(*self._key)[1]

@@ -46,8 +46,28 @@ def load_space(name_or_path: str | Path, *, regime: str | None = None) -> Design
         SettingsError: No regime of the name given here, the file's own is not valid, or the file is not TOML.
     """
     path = _locate(str(name_or_path), beside=Path())
-    content = _resolved(path, ancestors=())
-    where = path.name
+    return _space(_resolved(path, ancestors=()), name=path.stem, regime=regime, where=path.name)
+
+
+def space_from(
+    table: Mapping[str, Any], *, name: str, beside: Path, where: str, regime: str | None = None
+) -> DesignSpace:
+    """Return a space from a table that a larger TOML file holds, written as a space's own file is.
+
+    Args:
+        table: The content.
+        name: The space's.
+        beside: The folder that a path in `extends` starts from.
+        where: The larger file and the place in it, for errors.
+        regime: As for `load_space`.
+
+    Raises:
+        SpaceError: As for `load_space`, and SettingsError.
+    """
+    return _space(_merged(dict(table), name, beside, where, ancestors=()), name=name, regime=regime, where=where)
+
+
+def _space(content: dict[str, Any], *, name: str, regime: str | None, where: str) -> DesignSpace:
     for key in ("family", "regime", "stages", "parameters"):
         if key not in content:
             raise SpaceError(f'{where}: key "{key}" is missing; name it, or a parent with extends')
@@ -61,7 +81,7 @@ def load_space(name_or_path: str | Path, *, regime: str | None = None) -> Design
         parameters = _parameters(form, content["parameters"], stages)
         own = _regime(content, where)
         return DesignSpace(
-            name=path.stem,
+            name=name,
             family=family,
             regime=own if regime is None else load_regime(regime),
             parameters=parameters,
@@ -100,27 +120,33 @@ def _locate(name: str, *, beside: Path) -> Path:
 
 def _resolved(path: Path, ancestors: tuple[Path, ...]) -> dict[str, Any]:
     """Return a file's content with its parents' merged in."""
-    where = path.name
     if path.resolve() in ancestors:
-        raise SpaceError(f"{where}: extends must not lead back to itself")
-    content = read_toml(path)
+        raise SpaceError(f"{path.name}: extends must not lead back to itself")
+    return _merged(read_toml(path), path.stem, path.parent, path.name, (*ancestors, path.resolve()))
+
+
+def _merged(
+    content: dict[str, Any], name: str, beside: Path, where: str, ancestors: tuple[Path, ...]
+) -> dict[str, Any]:
+    """Return the content of a space of this name with its parents' merged in."""
     _check(content, where)
     if "extends" not in content:
-        return {**content, "regime_name": path.stem}
+        return {**content, "regime_name": name}
     try:
-        parent_path = _locate(content["extends"], beside=path.parent)
+        parent_path = _locate(content["extends"], beside=beside)
     except SpaceError as error:
         raise SpaceError(f"{where}: extends: {error}") from None
-    parent = _resolved(parent_path, (*ancestors, path.resolve()))
+    parent = _resolved(parent_path, ancestors)
     merged = {**parent, "description": "", **content}
     merged["parameters"] = dict(parent.get("parameters", {}))
-    for name, table in content.get("parameters", {}).items():
-        replaces = "values" in table or "values" in merged["parameters"].get(name, {})
-        merged["parameters"][name] = table if replaces else {**merged["parameters"].get(name, {}), **table}
+    for key, table in content.get("parameters", {}).items():
+        before = merged["parameters"].get(key, {})
+        replaces = "values" in table or "values" in before
+        merged["parameters"][key] = table if replaces else {**before, **table}
     merged["fixed"] = {**parent.get("fixed", {}), **content.get("fixed", {})}
     merged["regime"] = _merged_regime(parent.get("regime"), content.get("regime"))
     if isinstance(content.get("regime"), dict):
-        merged["regime_name"] = path.stem
+        merged["regime_name"] = name
     for kind in CONSTRAINTS:
         merged[kind] = [*parent.get(kind, []), *content.get(kind, [])]
     return {key: value for key, value in merged.items() if value is not None}

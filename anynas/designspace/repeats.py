@@ -29,6 +29,12 @@ class Repeated:
         """One for the number if it varies, and those of all members at their most."""
         return self._law.num_axes + sum(self._axes)
 
+    @property
+    def axis_columns(self) -> tuple[int, ...]:
+        """The column that each axis stands for."""
+        places = [1 + member * self._most + axis for member, axes in enumerate(self._axes) for axis in range(axes)]
+        return (*range(self._law.num_axes), *places)
+
     def size(self) -> int:
         """Return the exact number of settings."""
         return sum(math.prod(law.size() for law in laws) for laws in self._laws)

@@ -92,6 +92,14 @@ class DesignSpace:
         return sum(group.law.num_axes for group in self._groups)
 
     @property
+    def axes(self) -> tuple[str, ...]:
+        """What each axis of the unit cube stands for, as a table's columns are named; a tied choice has its first
+        column's.
+        """
+        named = {parameter.name: parameter.columns for parameter in self.all_parameters}
+        return tuple(named[name][column] for group in self._groups for name, column in group.axes)
+
+    @property
     def digest(self) -> str:
         """Identity of the law: hexadecimal; equal for spaces that differ in name, description or regime alone.
 
@@ -155,7 +163,22 @@ class DesignSpace:
         """Yield the endless sequence of draws from index `start` on, as `sample` gives them, with their points."""
         if seed < 0:
             raise SpaceError(f"seed must be at least 0; got {seed}")
-        return self.accepted(self._random_points(seed), bounds, start=start)
+        return self.accepted(self.random_points(seed), bounds, start=start)
+
+    def members(self, points: Points) -> list[Member]:
+        """Return what points (n, dimension) of the unit cube decode to, with them."""
+        return list(zip(self._members.architectures(self._settings(points)), points, strict=True))
+
+    def inside(self, points: Points, bounds: Bounds) -> NDArray[np.bool_]:
+        """Return for each of the points (n, dimension) whether what it decodes to lies within the bounds."""
+        if bounds == Bounds():
+            return np.ones(len(points), dtype=np.bool_)
+        return np.asarray(bounds.accept(self._members.count(self._settings(points))), dtype=np.bool_)
+
+    @property
+    def batch(self) -> int:
+        """How many candidates are best counted at a time."""
+        return BLOCK if self._members.counts_arrays else COUNTED_TOGETHER
 
     def accepted(self, blocks: Iterable[Points], bounds: Bounds, *, start: int = 0) -> Iterator[Member]:
         """Decode points, block by block, and yield the architectures within the bounds from the `start`-th on.
@@ -329,7 +352,7 @@ class DesignSpace:
         settings = self._members.settings_of(architecture)
         return settings if settings is not None and holds(self._groups, settings)[0] else None
 
-    def _random_points(self, seed: int) -> Iterator[Points]:
+    def random_points(self, seed: int) -> Iterator[Points]:
         """Yield blocks of uniform points, each a function of (seed, digest, block) alone."""
         key = np.random.SeedSequence([seed, int(self.digest, 16)]).generate_state(2, np.uint64)
         for block in itertools.count():

@@ -72,6 +72,7 @@ class Setting:
 class Job:
     """A proposal with its place in the run."""
 
+    setting: Setting
     number: int
     role: str
     proposal: Proposal
@@ -145,6 +146,7 @@ def run_search(
             if not clock.allows_another():
                 return
             yield Job(
+                setting=setting,
                 number=number,
                 role="search",
                 proposal=sampler.ask(number),
@@ -152,7 +154,7 @@ def run_search(
             )
 
     def finish(job: Job, result: TrialResult) -> None:
-        entry = _entry(setting, job, result)
+        entry = _entry(job, result)
         recorder.add(entry, setting.space)
         sampler.tell(_known(entry))
         collected.append(entry)
@@ -178,12 +180,11 @@ def run_search(
             reusable.setdefault(key, collected[-1])
         return [other for other in under_way.pop(key) if other is not job and needs_training(other)]
 
-    _work(setting, executor, jobs(), needs_training, settle, clock)
+    _work(executor, jobs(), needs_training, settle, clock)
     return sorted(collected, key=lambda entry: entry.number)
 
 
 def run_jobs(
-    setting: Setting,
     executor: Executor,
     recorder: Recorder,
     jobs: list[Job],
@@ -191,30 +192,27 @@ def run_jobs(
     stage: str,
     progress: Progress,
 ) -> list[Entry]:
-    """Run given jobs, but for those that the record has: the same role, architecture and seed.
+    """Run given jobs, but for those that the record has: the same role, space, architecture and seed.
 
     Return the entries in the jobs' order.
     """
-    have = {
-        (e.role, e.architecture.key, e.seed): e
-        for role in {job.role for job in jobs}
-        for e in recorder.run.entries(role)
-    }
+    roles = {job.role for job in jobs}
+    have = {(e.role, e.space, e.architecture.key, e.seed): e for e in recorder.run.entries() if e.role in roles}
 
-    def key_of(job: Job) -> tuple[str, str, int]:
-        return job.role, job.proposal.architecture.key, job.seed
+    def key_of(job: Job) -> tuple[str, str, str, int]:
+        return job.role, job.setting.space.name, job.proposal.architecture.key, job.seed
 
     missing = [job for job in jobs if key_of(job) not in have]
     progress.started(stage, len(jobs), [have[key_of(job)] for job in jobs if key_of(job) in have])
 
     def settle(job: Job, result: TrialResult) -> list[Job]:
-        entry = _entry(setting, job, result)
-        recorder.add(entry, setting.space)
+        entry = _entry(job, result)
+        recorder.add(entry, job.setting.space)
         have[key_of(job)] = entry
         progress.finished(entry)
         return []
 
-    _work(setting, executor, iter(missing), lambda job: True, settle, Clock())
+    _work(executor, iter(missing), lambda job: True, settle, Clock())
     return [have[key_of(job)] for job in jobs]
 
 
@@ -227,7 +225,6 @@ class _Settle(Protocol):
 
 
 def _work(
-    setting: Setting,
     executor: Executor,
     jobs: Iterator[Job],
     needs_training: _NeedsTraining,
@@ -246,8 +243,8 @@ def _work(
             Trial(
                 number=ticket,
                 architecture=job.proposal.architecture,
-                recipe=setting.recipe,
-                fidelity=setting.fidelity,
+                recipe=job.setting.recipe,
+                fidelity=job.setting.fidelity,
                 seed=job.seed,
                 test=job.role == "test",
             )
@@ -301,7 +298,8 @@ def _missing(have: set[int], trials: int | None) -> Iterator[int]:
         number += 1
 
 
-def _entry(setting: Setting, job: Job, result: TrialResult) -> Entry:
+def _entry(job: Job, result: TrialResult) -> Entry:
+    setting = job.setting
     counted = setting.count(job.proposal)
     return Entry(
         number=job.number,

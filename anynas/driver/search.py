@@ -1,9 +1,7 @@
 """Search: the best network of a space within bounds; planned first, then run, and run again to go on or to extend."""
 
 import dataclasses
-import hashlib
 import itertools
-import json
 import math
 import time
 from pathlib import Path
@@ -11,29 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from anynas.data import DataSet, load_data
+from anynas.data import DataSet
 from anynas.designspace import Bounds, DesignSpace, load_space
 from anynas.designspace.bounds import Range
 from anynas.driver.loop import Clock, Job, Progress, Setting, Silent, run_jobs, run_search, trial_seed
+from anynas.driver.planning import PROBES, asked, data_for, digest_of, make_setting, seconds_per_trial
 from anynas.driver.samplers import Proposal, make_sampler
-from anynas.errors import DataError, RunError, SettingsError
+from anynas.errors import RunError, SettingsError
 from anynas.execution import Executor
 from anynas.execution.choosing import OnDemand, check_executor, default_workers, make_executor
 from anynas.settings import require
 from anynas.store import Entry, Recorder, Run, check_identity, recording, write_result
 from anynas.training.devices import resolve_device
-from anynas.training.timing import seconds_of
 from anynas.training.worker import Worker, Workplace
-from anynas.trials import Fidelity, Recipe, Trial
+from anynas.trials import Fidelity, Recipe
 
 DEFAULT_TRIALS = 32
 DEFAULT_SAMPLER = "tpe"
 FINALISTS = 3  # the best so many are trained again
 REPLICATES = 2  # so many times, with other seeds
-IMAGES = (  # what a regime says of images and AnyNets' stems; a space may have a regime of its own
-    *("input_shape", "num_classes", "stem_width", "stem_kernel", "stem_stride", "stage_stride"),
-)
-PROBES = 4  # draws that are timed for an estimate
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,19 +113,16 @@ def plan_search(
     given = Bounds(flops=flops, params=params, activations=activations)
     bounds = given if given != Bounds() else Bounds(flops=space.regime.flops)
     make_sampler(sampler, space, seed=seed, bounds=bounds).ask(0)  # an unknown name or an empty band shows now
-    loaded = _data(data, space)
-    fidelity = fidelity or space.regime.fidelity
-    recipe = recipe or space.regime.recipe
-    num_images = len(loaded.train) if fidelity.images == "all" else fidelity.images
-    require(
-        recipe.batch_size <= num_images <= len(loaded.train),
-        f"images must be at least one batch ({recipe.batch_size}) and at most the data set's {len(loaded.train)}; "
-        f"got {num_images}",
+    loaded = data_for(space, data)
+    setting = make_setting(
+        space,
+        recipe=recipe or space.regime.recipe,
+        fidelity=fidelity or space.regime.fidelity,
+        data=loaded,
+        seed=seed,
     )
-    setting = Setting(space=space, recipe=recipe, fidelity=fidelity, num_images=num_images, seed=seed)
     identity = _identity(setting, bounds, sampler, loaded.name)
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
-    path = Path(run) if run is not None else Path("runs") / f"{space.name}-{digest}"
+    path = Path(run) if run is not None else Path("runs") / f"{space.name}-{digest_of(identity)}"
     check_identity(path, identity)
     return SearchPlan(
         setting=setting,
@@ -168,17 +159,9 @@ def estimate(plan: SearchPlan) -> Estimate | None:
         return Estimate(
             seconds_per_trial=0.0, total_seconds=0.0, trials=0, num_final_trainings=0, workers=plan.num_workers
         )
+    draws = itertools.islice(plan.setting.space.draws(seed=plan.setting.seed, bounds=plan.bounds), PROBES)
     worker = Worker(plan.workplace, plan.data)
-    setting = plan.setting
-    draws = itertools.islice(setting.space.draws(seed=setting.seed, bounds=plan.bounds), PROBES)
-    seconds = [
-        seconds_of(
-            Trial(number=0, architecture=draw, recipe=setting.recipe, fidelity=setting.fidelity, seed=0),
-            worker,
-        )
-        for draw, _ in draws
-    ]
-    per_trial = float(np.mean(seconds))
+    per_trial = seconds_per_trial(plan.setting, (architecture for architecture, _ in draws), worker)
     if plan.minutes is not None:
         in_time = max(int(plan.minutes * 60 * plan.num_workers / per_trial) - num_final, 1)
         left = in_time if left is None else min(left, in_time)
@@ -255,31 +238,8 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
         return recorder.run
 
 
-def _data(name: str | None, space: DesignSpace) -> DataSet:
-    regime = space.regime
-    if not (name or regime.data):
-        raise DataError(
-            f"regime {regime.name} has no data set of its own; pass --data with one of {regime.input_shape[0]} "
-            f"channels and {regime.num_classes} classes (synthetic has any)"
-        )
-    return load_data(name or regime.data, input_shape=regime.input_shape, num_classes=regime.num_classes)
-
-
 def _identity(setting: Setting, bounds: Bounds, sampler: str, data: str) -> dict[str, Any]:
-    space = setting.space
-    return {
-        "study": "search",
-        "space": {"name": space.name, "digest": space.digest},
-        "regime": space.regime.name,
-        "images": {name: list(v) if isinstance(v := getattr(space.regime, name), tuple) else v for name in IMAGES},
-        "data": data,
-        "recipe": dataclasses.asdict(setting.recipe),
-        "fidelity": dataclasses.asdict(setting.fidelity),
-        "seed": setting.seed,
-        "sampler": sampler,
-        "bounds": {name: given and [str(end) for end in given] for name, given in dataclasses.asdict(bounds).items()},
-        "objectives": ["error"],
-    }
+    return {"study": "search", "data": data, **asked(setting, bounds, sampler), "objectives": ["error"]}
 
 
 def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float) -> Clock:
@@ -306,14 +266,13 @@ def _decide(
         finalists.setdefault(entry.architecture.network_key, entry)
     best = list(finalists.values())[:FINALISTS]
     jobs = [_again(plan, entry, replicate, "confirmation") for entry in best for replicate in range(1, REPLICATES + 1)]
-    confirmed = run_jobs(plan.setting, executor, recorder, jobs, stage="confirm", progress=progress)
+    confirmed = run_jobs(executor, recorder, jobs, stage="confirm", progress=progress)
     errors = {entry.number: [entry.result.error] for entry in best}
     for entry in confirmed:
         if entry.result.state == "complete":
             errors[entry.number].append(entry.result.error)
     winner = min(best, key=lambda entry: (float(np.mean(errors[entry.number])), entry.number))
     (tested,) = run_jobs(
-        plan.setting,
         executor,
         recorder,
         [_again(plan, winner, REPLICATES + 1, "test")],
@@ -343,4 +302,10 @@ def _again(plan: SearchPlan, entry: Entry, replicate: int, role: str) -> Job:
     Its number stays that of the trial it repeats.
     """
     seed = trial_seed(plan.setting.seed, int(entry.architecture.key, 16), replicate)
-    return Job(number=entry.number, role=role, proposal=Proposal(entry.architecture, entry.point), seed=seed)
+    return Job(
+        setting=plan.setting,
+        number=entry.number,
+        role=role,
+        proposal=Proposal(entry.architecture, entry.point),
+        seed=seed,
+    )

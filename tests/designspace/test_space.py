@@ -282,7 +282,7 @@ def test_the_papers_band_accepts_the_published_share_of_candidates(
     name: str, share_of_c: float, low: float, high: float
 ) -> None:
     space, inside, candidates = load_space(name, regime="imagenet"), 0, 0
-    for points in itertools.islice(space._random_points(11), 75):
+    for points in itertools.islice(space.random_points(11), 75):
         inside += int(Bounds(flops=PAPER_BAND).accept(space._members.count(space._settings(points))).sum())
         candidates += len(points)
     assert low < share_of_c * inside / candidates < high

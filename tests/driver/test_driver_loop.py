@@ -627,6 +627,7 @@ def test_without_a_budget_there_is_always_time() -> None:
 def job(number: int, role: str = "confirmation", seed: int = 1) -> Job:
     architecture = DISTINCT[number]
     return Job(
+        setting=setting_for(SPACE),
         number=number,
         role=role,
         proposal=Proposal(architecture, tuple(SPACE.encode(architecture).tolist())),
@@ -635,7 +636,7 @@ def job(number: int, role: str = "confirmation", seed: int = 1) -> Job:
 
 
 def run(jobs: list[Job], recorder: MemoryRecorder, executor: FakeExecutor, stage: str = "confirm") -> list[Entry]:
-    return run_jobs(setting_for(SPACE), executor, recorder, jobs, stage=stage, progress=Silent())  # type: ignore[arg-type]
+    return run_jobs(executor, recorder, jobs, stage=stage, progress=Silent())  # type: ignore[arg-type]
 
 
 def test_given_jobs_come_back_in_their_order_and_are_run_once() -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import tomllib
 import types
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -23,6 +24,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: must be a readable TOML file; {error.strerror or error}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: must be TOML; {error}") from None
+
+
+def shipped(folder: str) -> Path:
+    """Return a folder of files that come with anynas: inside the installed package, or at the top of the checkout."""
+    package = Path(str(resources.files("anynas")))
+    inside = package / folder
+    return inside if inside.is_dir() else package.parent / folder
 
 
 def settings_from(cls: type[Settings], data: dict[str, Any], *, where: str) -> Settings:
@@ -56,7 +64,7 @@ def check_types(settings: Any) -> None:
     """
     for name, hint in get_type_hints(type(settings)).items():
         value = getattr(settings, name)
-        if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        if float in (hint, *get_args(hint)) and isinstance(value, int) and not isinstance(value, bool):
             object.__setattr__(settings, name, float(value))
         elif not _fits(value, hint):
             raise SettingsError(f"{name} must be {_describe(hint)}; got {value!r}")
@@ -75,7 +83,7 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, option) for option in get_args(hint))
     if hint in (int, float) and isinstance(value, bool):
         return False
-    return isinstance(value, hint)
+    return isinstance(value, get_origin(hint) or hint)
 
 
 def _describe(hint: Any) -> str:
@@ -83,4 +91,10 @@ def _describe(hint: Any) -> str:
         return " or ".join(f'"{option}"' for option in get_args(hint))
     if get_origin(hint) in (Union, types.UnionType):
         return " or ".join(_describe(option) for option in get_args(hint))
-    return {int: "a whole number", float: "a number", str: "text", bool: "true or false"}.get(hint, str(hint))
+    return {
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        bool: "true or false",
+        list[float]: "[low, high]",
+    }.get(hint, str(hint))

@@ -11,7 +11,6 @@ is a list of values (uniform), or a range: low, high, step (1), law ("log-unifor
 import dataclasses
 import math
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from anynas.designspace.parameters import Parameter, log_spaced, log_uniform, un
 from anynas.designspace.space import CONSTRAINTS, DesignSpace
 from anynas.errors import SpaceError, did_you_mean
 from anynas.regimes import REGIMES, Regime, load_regime, regime_from
-from anynas.settings import read_toml
+from anynas.settings import read_toml, shipped
 
 TEXTS, TABLES = ("extends", "description", "family"), ("parameters", "fixed")
 KEYS = {*TEXTS, *TABLES, "regime", "stages", *CONSTRAINTS}
@@ -96,14 +95,7 @@ def _space(content: dict[str, Any], *, name: str, regime: str | None, where: str
 
 def builtin_spaces() -> list[str]:
     """Return the names of the spaces that come with anynas."""
-    return sorted(path.stem for path in _folder().glob("*.toml"))
-
-
-def _folder() -> Path:
-    """Return the folder of built-in spaces: inside the installed package, or at the top of the checkout."""
-    package = Path(str(resources.files("anynas")))
-    inside = package / "spaces"
-    return inside if inside.is_dir() else package.parent / "spaces"
+    return sorted(path.stem for path in shipped("spaces").glob("*.toml"))
 
 
 def _locate(name: str, *, beside: Path) -> Path:
@@ -112,7 +104,7 @@ def _locate(name: str, *, beside: Path) -> Path:
         if not path.is_file():
             raise SpaceError(f"{path}: must be a readable TOML file; there is none")
         return path
-    path = _folder() / f"{name}.toml"
+    path = shipped("spaces") / f"{name}.toml"
     if name not in builtin_spaces():
         raise SpaceError(f'unknown space "{name}"{did_you_mean(name, builtin_spaces())}')
     return path

@@ -13,6 +13,7 @@ from anynas.errors import ArchitectureError
 from anynas.families.lecture import conv
 from anynas.families.vgg import VGG
 from anynas.layers import Activation, Dropout, Linear, Pool, Sequence
+from anynas.networks import build
 
 IMAGE = (1, 224, 224)
 
@@ -50,6 +51,31 @@ def test_members_have_other_depths_widths_and_dropout() -> None:
     assert layers[1] == Sequence((*(conv(24, 3, padding=1), relu) * 3, pool))
     assert [layer.width for layer in layers if isinstance(layer, Linear)] == [50, 50, 7]
     assert [layer.rate for layer in layers if isinstance(layer, Dropout)] == [0.25, 0.25]
+
+
+def test_a_head_of_global_pooling_is_the_mean_of_each_channel_and_one_linear_layer() -> None:
+    pooled = Architecture(VGG(depths=(1, 2), widths=(8, 24), hidden_width=50, head="global_pooling"))
+    torch.manual_seed(0)
+    network = build(pooled, input_shape=(1, 28, 28), num_classes=7).eval()
+    images = torch.randn(3, 1, 28, 28)
+    stages = torch.nn.Sequential(*list(network)[:2])
+    head = list(network)[-1]
+    assert isinstance(head, torch.nn.Linear)
+    expected = head(stages(images).mean(dim=(2, 3)))
+    torch.testing.assert_close(network(images), expected)
+    convolutions = 8 * (9 * 1 + 1) + 24 * (9 * 8 + 1) + 24 * (9 * 24 + 1)
+    assert complexity(pooled, input_shape=(1, 28, 28), num_classes=7).params == convolutions + 7 * (24 + 1)
+
+
+def test_hidden_layers_that_are_not_there_make_no_other_network() -> None:
+    narrow, wide = (Architecture(VGG(hidden_width=width, head="global_pooling")) for width in (64, 4096))
+    assert narrow.key != wide.key
+    assert narrow.network_key == wide.network_key
+
+
+def test_an_unknown_head_is_refused() -> None:
+    with pytest.raises(ArchitectureError, match='head must be "linear" or "global_pooling"|head must be one of'):
+        VGG(head="pool")  # type: ignore[arg-type]
 
 
 def test_an_image_that_is_too_small_is_refused_with_the_layer_and_what_reached_it() -> None:

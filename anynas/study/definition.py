@@ -1,0 +1,379 @@
+"""What a study asks: study.toml as frozen data, checked before anything is trained.
+
+    description = "ReLU against sigmoid"
+    data = "fashion-mnist-mini"             # the populations' regimes' own if it is left out
+    models = 60                             # networks of each population
+    seed = 0
+    alpha = 0.05
+
+    [populations.relu]
+    space = { extends = "LeNet", parameters.activation.values = ["relu"] }    # a name, a path, or a space written here
+
+    [populations.sigmoid]
+    space = { extends = "LeNet", parameters.activation.values = ["sigmoid"] }
+    pairs_with = "relu"                     # drawn from the same uniform numbers, trained with the same seeds
+
+    [[claims]]
+    name = "relu"
+    baseline = "sigmoid"
+    candidate = "relu"
+    claim = "improves"
+    paired = true
+
+Tables [fidelity] and [recipe] change what the populations' regimes say, [populations.NAME.fidelity] that again. A band
+is flops, params or activations = [low, high], of the study or a population; the regime's band of flops if there is
+none.
+
+A claim compares two populations, or with `population` and `where` two subsets of one: the networks for which the
+condition holds, against all others or those of `against`. `within` restricts both.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from anynas.analysis.claims import Claim, ClaimKind
+from anynas.analysis.conditions import condition
+from anynas.analysis.controls import Control, Method
+from anynas.analysis.estimands import Statistic
+from anynas.analysis.samples import check_alpha
+from anynas.designspace import Bounds, DesignSpace, load_space
+from anynas.designspace.loading import space_from
+from anynas.designspace.pairs import shared_axes
+from anynas.errors import AnynasError, SettingsError, did_you_mean
+from anynas.settings import check_types, read_toml, require, settings_from, shipped
+from anynas.trials import Fidelity, Recipe
+
+MEASURES = ("flops", "params", "activations")
+SPLIT = ("where", "against", "within")
+COUNTED = (*MEASURES, "epochs", "images")  # columns of a table that conditions may use beside a space's parameters
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """So many draws of a space, trained alike."""
+
+    name: str  # also the space's, and in a table the value of column `space`
+    space: DesignSpace
+    recipe: Recipe
+    fidelity: Fidelity  # its resolution in pixels
+    bounds: Bounds
+    models: int
+    seed: int  # of its draws
+    pairs_with: str | None  # its leader: the same uniform numbers, the same trial seeds
+
+    @property
+    def stream(self) -> str:
+        """Whose seeds its trials have: its own, or its leader's."""
+        return self.pairs_with or self.name
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StatedClaim:
+    """A claim as study.toml has it.
+
+    Raises:
+        SettingsError: Something in it does not go together.
+    """
+
+    claim: ClaimKind
+    name: str = ""
+    says: str = ""  # in words, for readers
+    baseline: str = ""
+    candidate: str = ""
+    population: str = ""  # instead of both: subsets of one
+    where: str = ""  # the candidate's networks
+    against: str = ""  # the baseline's; all others if empty
+    within: str = ""  # of both
+    margin: float | None = None
+    statistic: Statistic = "trimmed_mean"
+    control: Control = "none"
+    method: Method = "weights"
+    paired: bool = False
+    flops: list[float] | None = None  # [low, high]
+    params: list[float] | None = None
+    activations: list[float] | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        _ = Claim(kind=self.claim, margin=self.margin)
+        _ = Bounds(**self.bands)
+        both = bool(self.baseline) and bool(self.candidate)
+        require(
+            both != bool(self.population) and (both or not (self.baseline or self.candidate)),
+            "must name either baseline and candidate, or population with where; got "
+            + (", ".join(key for key in ("baseline", "candidate", "population") if getattr(self, key)) or "none"),
+        )
+        require(
+            bool(self.population) == bool(self.where),
+            "population and where belong together, for subsets of one population; got one of them"
+            + ("; between two populations use within" if self.where else ""),
+        )
+        require(bool(self.where) or not self.against, "against needs where; got it alone")
+        require(
+            not both or self.baseline != self.candidate, "baseline and candidate must differ; use population, where"
+        )
+        require(not self.paired or both, "paired needs a baseline and a candidate, not subsets of one population")
+        require(
+            not self.paired or self.control == "none",
+            f'pairs hold all but one thing fixed; got control "{self.control}" too; leave one of them out',
+        )
+        for text in (getattr(self, key) for key in SPLIT):
+            if text:
+                _ = condition(text)
+        if not self.name:
+            words = f"{self.candidate} against {self.baseline}" if both else f"{self.population} where {self.where}"
+            object.__setattr__(self, "name", words)
+
+    @property
+    def populations(self) -> tuple[str, ...]:
+        """The populations that it speaks of."""
+        return (self.population,) if self.population else (self.baseline, self.candidate)
+
+    @property
+    def bands(self) -> dict[str, tuple[float, float]]:
+        """Bands that networks must lie in to be compared."""
+        given = {name: getattr(self, name) for name in MEASURES}
+        return {name: tuple(band) for name, band in given.items() if band is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was stated, without defaults, as JSON has it."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: value for name, value in dataclasses.asdict(self).items() if value != defaults[name]}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Populations and claims."""
+
+    name: str
+    description: str
+    seed: int
+    data: str | None  # None: the populations' regimes' own
+    alpha: float
+    populations: dict[str, Population]
+    claims: tuple[StatedClaim, ...]
+
+    def with_models(self, models: int | None) -> "Study":
+        """Return the study with so many networks of each population; None changes nothing.
+
+        Raises:
+            SettingsError: Fewer than two.
+        """
+        if models is None:
+            return self
+        _check_models(models)
+        changed = {name: dataclasses.replace(p, models=models) for name, p in self.populations.items()}
+        return dataclasses.replace(self, populations=changed)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """The keys of study.toml that are no tables."""
+
+    description: str = ""
+    seed: int = 0
+    data: str | None = None
+    models: int = 100
+    alpha: float = 0.05
+    regime: str | None = None
+    flops: list[float] | None = None
+    params: list[float] | None = None
+    activations: list[float] | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require(self.seed >= 0, f"seed must be at least 0; got {self.seed}")
+        _check_models(self.models)
+        check_alpha(self.alpha)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    """The keys of a population that are no tables; None: the study's."""
+
+    seed: int | None = None
+    models: int | None = None
+    regime: str | None = None
+    pairs_with: str | None = None
+    flops: list[float] | None = None
+    params: list[float] | None = None
+    activations: list[float] | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if self.models is not None:
+            _check_models(self.models)
+        require(self.seed is None or self.seed >= 0, f"seed must be at least 0; got {self.seed}")
+        require(
+            self.pairs_with is None or self.seed is None,
+            "seed is the leader's where pairs_with is given; got one of its own; leave it out",
+        )
+
+
+def builtin_studies() -> list[str]:
+    """Return the names of the studies that come with anynas."""
+    return sorted(path.parent.name for path in shipped("studies").glob("*/study.toml"))
+
+
+def load_study(name_or_path: str | Path) -> Study:
+    """Return a study by its name, or from a user's study.toml or the folder that holds one.
+
+    Raises:
+        SettingsError: No such study, or its file has an unknown key, an invalid value, a claim about an unknown
+            population or parameter.
+        SpaceError: A population's space is not valid, or its pairs are not.
+    """
+    path = _locate(str(name_or_path))
+    content = read_toml(path)
+    name = path.parent.name if path.name == "study.toml" else path.stem
+    where = f"{name}/{path.name}" if path.name == "study.toml" else path.name
+    tables = {key: content.pop(key, {}) for key in ("populations", "recipe", "fidelity")}
+    stated = content.pop("claims", [])
+    for key, table in tables.items():
+        require(isinstance(table, dict), f"{where}: {key} must be a table; got {table!r}")
+    require(isinstance(stated, list) and all(isinstance(each, dict) for each in stated), f"{where}: write [[claims]]")
+    head = settings_from(_Head, content, where=where)
+    require(bool(tables["populations"]), f"{where}: must have at least one table [populations.NAME]; it has none")
+    populations = {
+        key: _population(key, table, head, tables, beside=path.parent, where=f"{where}: populations.{key}")
+        for key, table in tables["populations"].items()
+    }
+    for population in populations.values():
+        _check_draws(population, populations, where)
+    claims = tuple(_claim(table, populations, f"{where}: claims {number}") for number, table in enumerate(stated, 1))
+    for claim in claims:
+        again = [other.name for other in claims].count(claim.name)
+        require(again == 1, f'{where}: each claim must have a name of its own; "{claim.name}" comes {again} times')
+    return Study(
+        name=name,
+        description=head.description,
+        seed=head.seed,
+        data=head.data,
+        alpha=head.alpha,
+        populations=populations,
+        claims=claims,
+    )
+
+
+def _locate(name: str) -> Path:
+    path = Path(name)
+    if name.endswith(".toml"):
+        return path
+    if (path / "study.toml").is_file():
+        return path / "study.toml"
+    known = builtin_studies()
+    if name not in known:
+        raise SettingsError(f'unknown study "{name}"{did_you_mean(name, known)}; or pass the path of a study.toml')
+    return shipped("studies") / name / "study.toml"
+
+
+def _population(
+    name: str, table: Any, head: _Head, shared: Mapping[str, Any], *, beside: Path, where: str
+) -> Population:
+    require(isinstance(table, dict), f"{where} must be a table; got {table!r}")
+    given = dict(table)
+    space = _space(given.pop("space", name), name, given.get("regime", head.regime), beside=beside, where=where)
+    parts: dict[str, Any] = {}
+    for part, cls in (("recipe", Recipe), ("fidelity", Fidelity)):
+        own = given.pop(part, {})
+        require(isinstance(own, dict), f"{where}: {part} must be a table; got {own!r}")
+        base = dataclasses.asdict(getattr(space.regime, part))
+        parts[part] = settings_from(cls, {**base, **shared[part], **own}, where=f"{where}: {part}")
+    if parts["fidelity"].resolution == "regime":  # so that one worker serves populations of several regimes
+        parts["fidelity"] = dataclasses.replace(parts["fidelity"], resolution=space.regime.input_shape[1])
+    body = settings_from(_Body, given, where=where)
+    bands = next((b for b in (_bands(body), _bands(head)) if b), {"flops": space.regime.flops})
+    try:
+        bounds = Bounds(**bands)
+    except AnynasError as error:
+        raise SettingsError(f"{where}: {error}") from None
+    return Population(
+        name=name,
+        space=space,
+        bounds=bounds,
+        models=body.models if body.models is not None else head.models,
+        seed=body.seed if body.seed is not None else head.seed,
+        pairs_with=body.pairs_with,
+        **parts,
+    )
+
+
+def _space(given: Any, name: str, regime: str | None, *, beside: Path, where: str) -> DesignSpace:
+    """Return a population's space, under the population's name."""
+    if isinstance(given, dict):
+        return space_from(given, name=name, beside=beside, where=f"{where}: space", regime=regime)
+    require(isinstance(given, str), f"{where}: space must be a name, a path or a table; got {given!r}")
+    path = beside / given
+    try:
+        space = load_space(path if given.endswith(".toml") else given, regime=regime)
+    except AnynasError as error:
+        raise type(error)(f"{where}: {error}") from None
+    return dataclasses.replace(space, name=name)
+
+
+def _bands(settings: _Head | _Body) -> dict[str, Any]:
+    return {name: band for name in MEASURES if (band := getattr(settings, name)) is not None}
+
+
+def _check_models(models: int) -> None:
+    require(models >= 2, f"models must be at least 2, one network is no population; got {models}")
+
+
+def _check_draws(population: Population, populations: Mapping[str, Population], where: str) -> None:
+    """Raise an error unless the population's draws are its own or those of a leader that suits it."""
+    name, leader = population.name, population.pairs_with
+    if leader is not None:
+        if leader not in populations or leader == name:
+            others = [other for other in populations if other != name]
+            raise SettingsError(
+                f'{where}: populations.{name}: pairs_with must name another population; got "{leader}"'
+                f"{did_you_mean(leader, others)}"
+            )
+        first = populations[leader]
+        require(
+            first.pairs_with is None,
+            f"{where}: populations.{name}: pairs_with must name a leader; {leader} follows {first.pairs_with} itself",
+        )
+        require(
+            population.models == first.models,
+            f"{where}: populations.{name}: models must be as many as its leader's; got {population.models}, "
+            f"{leader} has {first.models}",
+        )
+        _ = shared_axes(first.space, population.space)
+        return
+    for other in populations.values():
+        same = (other.space.digest, other.seed) == (population.space.digest, population.seed)
+        require(
+            other is population or other.pairs_with is not None or not same,
+            f"{where}: populations.{name} and {other.name} must not be the same draws; give one of them another seed, "
+            "or pairs_with",
+        )
+
+
+def _claim(table: dict[str, Any], populations: Mapping[str, Population], where: str) -> StatedClaim:
+    claim = settings_from(StatedClaim, table, where=where)
+    where = f'{where}, "{claim.name}"'
+    for name in claim.populations:
+        if name not in populations:
+            raise SettingsError(f'{where}: unknown population "{name}"{did_you_mean(name, populations)}')
+    for key in SPLIT:
+        for name in condition(getattr(claim, key)).names if getattr(claim, key) else ():
+            _check_known(name, [populations[each].space for each in claim.populations], f"{where}: {key}")
+    first, second = (populations[name] for name in (claim.populations * 2)[:2])
+    require(
+        not claim.paired or first.stream == second.stream,
+        f"{where}: paired populations must be drawn in pairs; {first.name} and {second.name} are not; let one "
+        "have pairs_with",
+    )
+    return claim
+
+
+def _check_known(name: str, spaces: list[DesignSpace], where: str) -> None:
+    """Raise SettingsError unless a name in a condition is a parameter or column of all spaces."""
+    for space in spaces:
+        parameters = {p.name: p.columns for p in space.all_parameters}
+        known = [*parameters, *(column for columns in parameters.values() for column in columns), *COUNTED]
+        if name not in known:
+            raise SettingsError(f'{where}: unknown parameter "{name}" of {space.name}{did_you_mean(name, known)}')

@@ -1,0 +1,302 @@
+"""A study run: its populations drawn, trained by one driver, and recorded in one folder; again to go on or to extend."""
+
+import collections
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from anynas import __version__
+from anynas.data import DataSet
+from anynas.designspace.pairs import draws_in_pairs
+from anynas.designspace.space import Member
+from anynas.driver.loop import Job, Progress, Setting, Silent, run_jobs, trial_seed
+from anynas.driver.planning import asked, data_for, digest_of, make_setting, seconds_per_trial
+from anynas.driver.samplers import Proposal
+from anynas.errors import SettingsError
+from anynas.execution.choosing import OnDemand, check_executor, default_workers, make_executor
+from anynas.folder import now, read_json, write_json
+from anynas.settings import require, settings_from
+from anynas.store import Run, check_identity, recording
+from anynas.study.definition import Population, StatedClaim, Study, load_study
+from anynas.training.devices import resolve_device
+from anynas.training.worker import Worker, Workplace
+
+PROBES = 2  # draws of each population that are timed for an estimate
+CLAIMS = "claims.json"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StudyPlan:
+    """A study that has been checked and can be run: the same plan in the same folder goes on where it was."""
+
+    study: Study
+    settings: dict[str, Setting]  # by population
+    data: DataSet
+    workplace: Workplace
+    executor: str
+    workers: int | None  # None: as many as the executor finds room for
+    address: str | None
+    path: Path
+    takeover: bool = False
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the study asks, JSON-ready: what may not change in a run's folder. Claims and numbers of models may."""
+        return _identity(self.study, self.settings, self.data.name)
+
+    @property
+    def num_trials(self) -> int:
+        """In all, finished ones included."""
+        return sum(population.models for population in self.study.populations.values())
+
+    @property
+    def num_workers(self) -> int | None:
+        """Trials at once; None where only the cluster knows."""
+        if self.executor == "inline":
+            return 1
+        return self.workers or (None if self.address else default_workers(self.workplace.device))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StudyEstimate:
+    """About how long what is left of a study takes, from a few steps of a few of its networks on this machine."""
+
+    trials: int  # left
+    total_seconds: float
+    seconds_per_trial: dict[str, float]  # by population, of those with trials left
+
+
+def plan_study(
+    study: Study | str | Path,
+    *,
+    models: int | None = None,
+    device: str = "auto",
+    executor: str = "ray",
+    workers: int | None = None,
+    address: str | None = None,
+    run: str | Path | None = None,
+    takeover: bool = False,
+) -> StudyPlan:
+    """Check a study without starting it; arguments and errors are those of `run_study`."""
+    if not isinstance(study, Study):
+        study = load_study(study)
+    study = study.with_models(models)
+    check_executor(executor, workers)
+    require(address is None or executor == "ray", f"address is for the executor ray; got executor {executor}")
+    data = _data(study)
+    settings = {
+        name: make_setting(p.space, recipe=p.recipe, fidelity=p.fidelity, data=data, seed=p.seed)
+        for name, p in study.populations.items()
+    }
+    for leader in _leaders(study):
+        next(_draws(study, leader))  # an empty band shows now
+    identity = _identity(study, settings, data.name)
+    path = Path(run) if run is not None else Path("runs") / f"{study.name}-{digest_of(identity)}"
+    check_identity(path, identity)
+    return StudyPlan(
+        study=study,
+        settings=settings,
+        data=data,
+        workplace=Workplace(
+            data=data.name,
+            input_shape=next(iter(study.populations.values())).space.regime.input_shape,
+            num_classes=data.num_classes,
+            device=device if address else resolve_device(device).type,
+        ),
+        executor=executor,
+        workers=workers,
+        address=address,
+        path=path,
+        takeover=takeover,
+    )
+
+
+def estimate(plan: StudyPlan) -> StudyEstimate | None:
+    """Return about how long what the run's folder lacks takes, or None where another machine does the work."""
+    if plan.num_workers is None or plan.address:
+        return None
+    done = finished(plan)
+    worker = Worker(plan.workplace, plan.data)
+    seconds, total, left = {}, 0.0, 0
+    for leader in _leaders(plan.study):
+        pairs = list(itertools.islice(_draws(plan.study, leader), PROBES))
+        for position, population in enumerate(_pair(plan.study, leader)):
+            missing = max(population.models - done[population.name], 0)
+            if missing:
+                draws = [members[position][0] for members in pairs]
+                each = seconds_per_trial(plan.settings[population.name], draws, worker)
+                seconds[population.name] = each
+                total, left = total + missing * each, left + missing
+    return StudyEstimate(trials=left, total_seconds=total / plan.num_workers, seconds_per_trial=seconds)
+
+
+def finished(plan: StudyPlan) -> collections.Counter[str]:
+    """Return how many trials of each population the run's folder has."""
+    entries = Run(plan.path.absolute()).entries("population") if (plan.path / "run.json").exists() else []
+    return collections.Counter(entry.space for entry in entries)
+
+
+def run_study(study: Study | str | Path, *, progress: Progress | None = None, **settings: Any) -> Run:
+    """Draw and train a study's populations, and return the run, which `anynas.judge` judges.
+
+    Running the same call again goes on where it was interrupted; more models extend it.
+
+    Args:
+        study: A study, a built-in one's name, or the path of a study.toml.
+        progress: Who is told how it goes; None tells nobody.
+        **settings: Each may be left out:
+            models: networks of each population (the study's); device "auto", "cpu" or "cuda"; executor "ray",
+            "process" or "inline"; workers: one a core or GPU; address: of a Ray cluster; run: the folder,
+            runs/STUDY-DIGEST; takeover: from a driver on another machine that is dead.
+
+    Raises:
+        AnynasError: Something is not as it must be; the message says what, and what to do.
+    """
+    return run_plan(plan_study(study, **settings), progress=progress or Silent())
+
+
+def run_plan(plan: StudyPlan, *, progress: Progress) -> Run:
+    """Run a plan to its end; interrupted, what is finished is safe, and the same plan goes on from there."""
+    with recording(plan.path, plan.identity, takeover=plan.takeover) as recorder:
+        _declare(recorder.run, plan.study)
+        executor = OnDemand(
+            lambda: make_executor(
+                plan.executor, plan.workplace, workers=plan.workers, address=plan.address, note=progress.note
+            )
+        )
+        try:
+            run_jobs(executor, recorder, list(jobs(plan)), stage="study", progress=progress)
+        finally:
+            executor.close()
+        return recorder.run
+
+
+def jobs(plan: StudyPlan) -> Iterator[Job]:
+    """Yield all trials, finished ones too: all populations grow alike, so that partial results say something."""
+    drawn: dict[str, list[Member]] = {name: [] for name in plan.study.populations}
+    for leader in _leaders(plan.study):
+        for members in itertools.islice(_draws(plan.study, leader), leader.models):
+            for population, member in zip(_pair(plan.study, leader), members, strict=True):
+                drawn[population.name].append(member)
+    order = sorted(
+        ((number + 0.5) / population.models, place, number)
+        for place, population in enumerate(plan.study.populations.values())
+        for number in range(population.models)
+    )
+    populations = list(plan.study.populations.values())
+    for _, place, number in order:
+        population = populations[place]
+        architecture, point = drawn[population.name][number]
+        yield Job(
+            setting=plan.settings[population.name],
+            number=number,
+            role="population",
+            proposal=Proposal(architecture, tuple(point.tolist())),
+            seed=trial_seed(plan.study.seed, _number_of(population.stream), number),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a study claimed at some time, with how many models it planned."""
+
+    at: str
+    anynas_version: str
+    description: str
+    alpha: float
+    models: dict[str, int]
+    claims: tuple[StatedClaim, ...]
+
+
+def declarations(run: Run) -> tuple[Declaration, Declaration]:
+    """Return what a run's study claimed before its first trial, and when it was last run.
+
+    Raises:
+        RunError: The run is no study's, or the file is damaged.
+    """
+    content = read_json(run.path / CLAIMS)
+    return _declaration(content["first"]), _declaration(content["last"])
+
+
+def declaration_of(study: Study) -> Declaration:
+    """Return what a study claims now."""
+    return Declaration(
+        at=now(),
+        anynas_version=__version__,
+        description=study.description,
+        alpha=study.alpha,
+        models={name: population.models for name, population in study.populations.items()},
+        claims=study.claims,
+    )
+
+
+def _declare(run: Run, study: Study) -> None:
+    """Write down what is claimed: once before the first trial, and whenever it is run again."""
+    path = run.path / CLAIMS
+    last = declaration_of(study)
+    declared = {**dataclasses.asdict(last), "claims": [claim.to_dict() for claim in last.claims]}
+    first = read_json(path)["first"] if path.exists() and run.entries("population") else declared
+    write_json(path, {"first": first, "last": declared})
+
+
+def _declaration(content: Mapping[str, Any]) -> Declaration:
+    stated = [settings_from(StatedClaim, claim, where=CLAIMS) for claim in content["claims"]]
+    return Declaration(**{**content, "claims": tuple(stated)})
+
+
+def _data(study: Study) -> DataSet:
+    """Return the one data set of all populations.
+
+    Raises:
+        SettingsError: Their regimes differ in it.
+        DataError: It does not suit one of them.
+    """
+    first, *others = study.populations.values()
+    data = data_for(first.space, study.data)
+    shape = first.space.regime.input_shape
+    for other in others:
+        regime = other.space.regime
+        require(
+            study.data is not None or regime.data == data.name,
+            f"populations of one study must share a data set; {first.name} has {data.name}, {other.name} "
+            f"{regime.data or 'none'}; name one for all: data = ...",
+        )
+        if (regime.input_shape[0], regime.num_classes) != (shape[0], data.num_classes):
+            raise SettingsError(
+                f"populations of one study must share channels and classes; {first.name} has {shape[0]} and "
+                f"{data.num_classes}, {other.name} {regime.input_shape[0]} and {regime.num_classes}"
+            )
+    return data
+
+
+def _identity(study: Study, settings: Mapping[str, Setting], data: str) -> dict[str, Any]:
+    return {
+        "study": study.name,
+        "seed": study.seed,
+        "data": data,
+        "populations": {
+            name: {**asked(settings[name], p.bounds, "random"), "pairs_with": p.pairs_with}
+            for name, p in study.populations.items()
+        },
+    }
+
+
+def _leaders(study: Study) -> list[Population]:
+    return [population for population in study.populations.values() if population.pairs_with is None]
+
+
+def _pair(study: Study, leader: Population) -> list[Population]:
+    return [leader, *(p for p in study.populations.values() if p.pairs_with == leader.name)]
+
+
+def _draws(study: Study, leader: Population) -> Iterator[list[Member]]:
+    pair = _pair(study, leader)
+    return draws_in_pairs([p.space for p in pair], [p.bounds for p in pair], seed=leader.seed)
+
+
+def _number_of(name: str) -> int:
+    """Return a name as a number that seeds may have in their path."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")

@@ -188,7 +188,8 @@ def _search(options: argparse.Namespace) -> int:
     from anynas.designspace import load_space
     from anynas.driver.search import estimate, plan_search, run_plan
     from anynas.figures import draw_search
-    from anynas.terminal import Reporter, make_console
+    from anynas.progress import Reporter
+    from anynas.terminal import make_console
     from anynas.trials import load_fidelity, load_recipe
     from anynas.views import print_files, print_plan, print_winner
 

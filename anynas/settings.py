@@ -91,10 +91,5 @@ def _describe(hint: Any) -> str:
         return " or ".join(f'"{option}"' for option in get_args(hint))
     if get_origin(hint) in (Union, types.UnionType):
         return " or ".join(_describe(option) for option in get_args(hint))
-    return {
-        int: "a whole number",
-        float: "a number",
-        str: "text",
-        bool: "true or false",
-        list[float]: "[low, high]",
-    }.get(hint, str(hint))
+    known = {int: "a whole number", float: "a number", str: "text", bool: "true or false", list[float]: "a list"}
+    return known.get(hint, str(hint)) if hint is not type(None) else "nothing"

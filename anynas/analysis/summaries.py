@@ -27,7 +27,7 @@ def summarise(table: "pd.DataFrame", names: Iterable[str] | None = None, *, by: 
 def _row(rows: "pd.DataFrame") -> dict[str, Any]:
     complete = rows[rows["state"] == "complete"]
     errors = complete["error"].to_numpy(dtype=np.float64)
-    sample = make_sample(errors) if errors.size > 1 else None
+    sample = make_sample(errors, name="population") if errors.size > 1 else None
     return {
         "finished": len(rows),
         "complete": len(complete),

@@ -359,8 +359,8 @@ def _claim(table: dict[str, Any], populations: Mapping[str, Population], where: 
         if name not in populations:
             raise SettingsError(f'{where}: unknown population "{name}"{did_you_mean(name, populations)}')
     for key in SPLIT:
-        for name in condition(getattr(claim, key)).names if getattr(claim, key) else ():
-            _check_known(name, [populations[each].space for each in claim.populations], f"{where}: {key}")
+        for space in (populations[name].space for name in claim.populations):
+            _check_condition(getattr(claim, key), space, f"{where}: {key}: {space.name}")
     first, second = (populations[name] for name in (claim.populations * 2)[:2])
     require(
         not claim.paired or first.stream == second.stream,
@@ -370,10 +370,11 @@ def _claim(table: dict[str, Any], populations: Mapping[str, Population], where: 
     return claim
 
 
-def _check_known(name: str, spaces: list[DesignSpace], where: str) -> None:
-    """Raise SettingsError unless a name in a condition is a parameter or column of all spaces."""
-    for space in spaces:
-        parameters = {p.name: p.columns for p in space.all_parameters}
-        known = [*parameters, *(column for columns in parameters.values() for column in columns), *COUNTED]
-        if name not in known:
-            raise SettingsError(f'{where}: unknown parameter "{name}" of {space.name}{did_you_mean(name, known)}')
+def _check_condition(text: str, space: DesignSpace, where: str) -> None:
+    """Raise SettingsError unless a condition is about what a population's table will have."""
+    if text:
+        columns = [column for parameter in space.all_parameters for column in parameter.columns]
+        try:
+            condition(text).check([*columns, *COUNTED])
+        except SettingsError as error:
+            raise SettingsError(f"{where}: {error}") from None

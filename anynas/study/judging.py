@@ -115,7 +115,7 @@ def judge_table(table: "pd.DataFrame", *, first: Declaration, last: Declaration)
         alpha=last.alpha,
         claims=tuple(claims),
         populations=tuple(rows),
-        notices=tuple([*_interim(rows, claims), *_changed(first, last), *_troubles(table)]),
+        notices=(*_interim(rows, claims), *_changed(first, last), *_troubles(table)),
         provenance=_provenance(table),
     )
 

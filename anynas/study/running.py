@@ -1,4 +1,4 @@
-"""A study run: its populations drawn, trained by one driver, and recorded in one folder; again to go on or to extend."""
+"""A study run: its populations drawn, trained by one driver, recorded in one folder; again, to go on or to extend."""
 
 import collections
 import dataclasses

@@ -1,0 +1,240 @@
+"""How long work goes, while it goes: a bar with the time left in a terminal, plain lines where piped."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from anynas.store import Entry
+from anynas.terminal import count, duration, plural
+
+STAGES = {
+    "search": "search",
+    "confirm": "the best again, with other seeds",
+    "test": "test error of the winner",
+}
+LINES_EVERY = 30.0  # seconds between two lines of a study, where piped
+MOST_BARS = 16  # populations with a bar of their own
+
+
+class Reporter:
+    """Shows how a run goes: a bar with the time left in a terminal, a line a trial where piped."""
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        seconds_per_trial: float | None = None,
+        workers: int | None = None,
+        minutes: float | None = None,
+    ) -> None:
+        self._console = console
+        self._seconds_per_trial = seconds_per_trial
+        self._workers = workers or 1
+        self._end = None if minutes is None else time.monotonic() + 60 * minutes
+        self._bar: Progress | None = None
+        self._best: Entry | None = None
+
+    def __enter__(self) -> "Reporter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def started(self, stage: str, total: int | None, finished: list[Entry]) -> None:
+        """Show a new stage."""
+        self._stop()
+        self._stage, self._total = stage, total
+        self._done, self._new, self._since = len(finished), 0, time.monotonic()
+        self._best = None
+        for entry in finished:
+            self._keep_best(entry)
+        if finished and stage == "search":
+            self._line(f"{plural(len(finished), 'trial')} finished already")
+        if total is None or len(finished) < total:
+            self._line(f"{STAGES[stage]}: {self._of(len(finished), total)} finished")
+        if self._console.is_terminal and total is not None and len(finished) < total:
+            self._bar = Progress(
+                TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+                BarColumn(),
+                TextColumn("{task.fields[state]}"),
+                console=self._console,
+                transient=True,
+                refresh_per_second=1,  # more would take the workers' time
+            )
+            self._task = self._bar.add_task("", total=total, completed=self._done, state=self._state())
+            self._bar.start()
+
+    def finished(self, entry: Entry) -> None:
+        """Show a trial that has ended."""
+        self._done += 1
+        self._new += 1
+        self._keep_best(entry)
+        text = f"{self._of(self._done, self._total)}  trial {entry.number}: {_outcome(entry)}"
+        if self._bar is not None:
+            self._bar.console.print(text, soft_wrap=True)
+            self._bar.update(self._task, completed=self._done, state=self._state())
+        else:
+            state = self._state()
+            self._line(f"{text}; {state}" if state else text)
+
+    def note(self, message: str) -> None:
+        """Show a line."""
+        self._line(message)
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True)
+        self._console.file.flush()
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _keep_best(self, entry: Entry) -> None:
+        if entry.result.state == "complete" and (self._best is None or entry.result.error < self._best.result.error):
+            self._best = entry
+
+    def _state(self) -> str:
+        parts = []
+        if self._best is not None and self._stage == "search":
+            parts.append(f"best {self._best.result.error:.2f} %")
+        left = self._seconds_left()
+        if left is not None and left > 0:
+            parts.append(f"{duration(left)} left")
+        return ", ".join(parts)
+
+    def _seconds_left(self) -> float | None:
+        if self._total is None:
+            return None if self._end is None else self._end - time.monotonic()
+        remaining = self._total - self._done
+        if self._new >= self._workers:
+            return remaining * (time.monotonic() - self._since) / self._new
+        if self._seconds_per_trial is not None:
+            return remaining * self._seconds_per_trial / self._workers
+        return None
+
+    @staticmethod
+    def _of(done: int, total: int | None) -> str:
+        return f"{done}" if total is None else f"{done}/{total}"
+
+
+class StudyReporter:
+    """Shows how a study goes: a bar for each population and one for all, with the time left; a line now and then where
+    piped.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        models: Mapping[str, int],
+        *,
+        seconds_per_trial: Mapping[str, float] | None = None,
+        workers: int | None = None,
+    ) -> None:
+        self._console = console
+        self._models = dict(models)
+        self._expected = dict(seconds_per_trial or {})
+        self._workers = workers or 1
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._done: Counter[str] = Counter()
+        self._seconds: dict[str, list[float]] = defaultdict(list)  # of trials that ended since the start
+        self._failed = self._diverged = 0
+
+    def __enter__(self) -> "StudyReporter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+    def started(self, stage: str, total: int | None, finished: list[Entry]) -> None:
+        """Show all populations."""
+        self._since = self._said = time.monotonic()
+        for entry in finished:
+            self._take(entry)
+        if finished:
+            self.note(f"{plural(len(finished), 'trial')} finished already")
+        if self._left() and self._console.is_terminal:
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+                TextColumn("{task.fields[state]}"),
+                console=self._console,
+                transient=True,
+                refresh_per_second=1,  # more would take the workers' time
+            )
+            own = self._models if len(self._models) <= MOST_BARS else {}
+            self._tasks = {name: self._bars.add_task(name, total=n, state="") for name, n in own.items()}
+            self._all = self._bars.add_task("all", total=sum(self._models.values()), state="")
+            self._update()
+            self._bars.start()
+        elif self._left():
+            self.note(self._state())
+
+    def finished(self, entry: Entry) -> None:
+        """Show a trial that has ended."""
+        self._take(entry)
+        self._seconds[entry.space].append(entry.result.seconds)
+        if entry.result.state == "failed":
+            self.note(f"{entry.space} {entry.number}: failed ({entry.result.reason})")
+        if self._bars is not None:
+            self._update()
+        elif time.monotonic() - self._said > LINES_EVERY or not self._left():
+            self._said = time.monotonic()
+            self.note(self._state())
+
+    def note(self, message: str) -> None:
+        """Show a line."""
+        self._console.print(message, soft_wrap=True)
+        self._console.file.flush()
+
+    def _take(self, entry: Entry) -> None:
+        self._done[entry.space] += 1
+        self._failed += entry.result.state == "failed"
+        self._diverged += entry.result.reason == "diverged"
+
+    def _left(self) -> Counter[str]:
+        return Counter(self._models) - self._done
+
+    def _update(self) -> None:
+        assert self._bars is not None
+        for name, task in self._tasks.items():
+            self._bars.update(task, completed=min(self._done[name], self._models[name]))
+        total = sum(self._models.values())
+        self._bars.update(self._all, completed=total - self._left().total(), state=self._words())
+
+    def _state(self) -> str:
+        total = sum(self._models.values())
+        words = self._words()
+        return f"{total - self._left().total():,}/{total:,} finished{', ' if words else ''}{words}"
+
+    def _words(self) -> str:
+        left = self._seconds_left()
+        parts = [f"{self._failed} failed"] * bool(self._failed) + [f"{self._diverged} diverged"] * bool(self._diverged)
+        return ", ".join([*parts, *([f"{duration(left)} left"] if left else [])])
+
+    def _seconds_left(self) -> float:
+        """Return about how long the rest takes: by what trials of each population took, or were expected to."""
+        spent = sum(map(sum, self._seconds.values()))
+        expected = sum(len(took) * self._expected.get(name, 0.0) for name, took in self._seconds.items())
+        drift = spent / expected if expected else 1.0  # this machine now against when it was timed
+        each = {name: drift * seconds for name, seconds in self._expected.items()}
+        each |= {name: sum(took) / len(took) for name, took in self._seconds.items()}
+        work = sum(missing * each.get(name, 0.0) for name, missing in self._left().items())
+        idle = (time.monotonic() - self._since) * self._workers / spent if spent > 0 else 1.0
+        return work * max(idle, 1.0) / self._workers
+
+
+def _outcome(entry: Entry) -> str:
+    result = entry.result
+    if result.state == "failed":
+        return f"failed ({result.reason})"
+    text = f"error {result.error:.2f} %, {count(entry.flops)}flops, {count(entry.params)} params"
+    seconds = f", {duration(result.seconds)}" if result.seconds > 0 else ""
+    return text + seconds + (f" ({result.reason})" if result.reason else "")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from anynas.errors import AnynasError
     from anynas.networks import build
     from anynas.store import Run, load_run
+    from anynas.study.judging import Verdicts, judge
+    from anynas.study.running import run_study
     from anynas.training import train
     from anynas.trials import Fidelity, Recipe, Trial, TrialResult, load_fidelity, load_recipe
 
@@ -36,6 +38,7 @@ _HOMES = {  # public name -> module
     "Run": "store",
     "Trial": "trials",
     "TrialResult": "trials",
+    "Verdicts": "study.judging",
     "anynet": "architecture",
     "build": "networks",
     "compare": "analysis.compare",
@@ -43,6 +46,7 @@ _HOMES = {  # public name -> module
     "complexity": "counting",
     "edf": "analysis.edf",
     "expected_best": "analysis.expected",
+    "judge": "study.judging",
     "layer_summary": "counting",
     "load_architecture": "architecture",
     "load_fidelity": "trials",
@@ -50,6 +54,7 @@ _HOMES = {  # public name -> module
     "load_run": "store",
     "load_space": "designspace",
     "regnet": "architecture",
+    "run_study": "study.running",
     "search": "driver.search",
     "train": "training",
 }
@@ -66,6 +71,7 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "Run",
     "Trial",
     "TrialResult",
+    "Verdicts",
     "anynet",
     "build",
     "compare",
@@ -73,6 +79,7 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "complexity",
     "edf",
     "expected_best",
+    "judge",
     "layer_summary",
     "load_architecture",
     "load_fidelity",
@@ -80,6 +87,7 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "load_run",
     "load_space",
     "regnet",
+    "run_study",
     "search",
     "train",
 ]

@@ -1,8 +1,9 @@
 """What people see in a terminal: tables, and numbers as people say them; plain lines where there is no terminal."""
 
+import io
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +20,13 @@ def make_console() -> Console:
     """
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def text_of(show: Callable[[Console], None]) -> str:
+    """Return what a function prints, as a plain text of at most 80 columns."""
+    text = io.StringIO()
+    show(Console(file=text, width=80, highlight=False, markup=False, emoji=False, color_system=None))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
 
 
 def print_table(

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from anynas.analysis.comparison import Comparison
 from anynas.analysis.conditions import condition
 from anynas.analysis.holm import judge_together
@@ -92,7 +94,7 @@ def judge(run: Run | str | Path) -> Verdicts:
         SettingsError: An error is not finite.
     """
     folder = run if isinstance(run, Run) else load_run(run)
-    first, last = declarations(folder)
+    first, last = declarations(folder.path)
     return judge_table(folder.table(), first=first, last=last)
 
 
@@ -107,6 +109,7 @@ def judge_table(table: "pd.DataFrame", *, first: Declaration, last: Declaration)
     Raises:
         SettingsError: A trial that did not fail has no finite error.
     """
+    _check_errors(table)
     claims = _together([_judged(table, stated, last.alpha) for stated in last.claims])
     rows = [{**row, "planned": last.models.get(row["population"], 0)} for row in summarise(table, last.models)]
     return Verdicts(
@@ -170,10 +173,19 @@ def _judged(table: "pd.DataFrame", stated: StatedClaim, alpha: float) -> JudgedC
             rows, baseline=baseline, candidate=candidate, alpha=alpha, **arguments_of(stated)
         )
     except SettingsError as error:
-        if "must be finite" in str(error):
-            raise
         return JudgedClaim(stated=stated, comparison=None, reason=str(error))
     return JudgedClaim(stated=stated, comparison=comparison)
+
+
+def _check_errors(table: "pd.DataFrame") -> None:
+    complete = table[table["state"] != "failed"]
+    strange = complete[~np.isfinite(complete["error"].to_numpy(dtype=np.float64))]
+    if len(strange):
+        first = strange.iloc[0]
+        raise SettingsError(
+            f'errors must be finite numbers, but for trials whose state is "failed"; got {len(strange)} that are not, '
+            f"the first of {first['space']}, number {first['number']}; a network that diverged has the error of chance"
+        )
 
 
 def _together(claims: list[JudgedClaim]) -> list[JudgedClaim]:

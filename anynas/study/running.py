@@ -15,7 +15,7 @@ from anynas.designspace.space import Member
 from anynas.driver.loop import Job, Progress, Setting, Silent, run_jobs, trial_seed
 from anynas.driver.planning import asked, data_for, digest_of, make_setting, seconds_per_trial
 from anynas.driver.samplers import Proposal
-from anynas.errors import SettingsError
+from anynas.errors import RunError, SettingsError
 from anynas.execution.choosing import OnDemand, check_executor, default_workers, make_executor
 from anynas.folder import now, read_json, write_json
 from anynas.settings import require, settings_from
@@ -211,13 +211,18 @@ class Declaration:
     claims: tuple[StatedClaim, ...]
 
 
-def declarations(run: Run) -> tuple[Declaration, Declaration]:
+def declarations(folder: Path) -> tuple[Declaration, Declaration]:
     """Return what a run's study claimed before its first trial, and when it was last run.
+
+    Args:
+        folder: The run's, or one with its results.
 
     Raises:
         RunError: The run is no study's, or the file is damaged.
     """
-    content = read_json(run.path / CLAIMS)
+    if not (folder / CLAIMS).is_file():
+        raise RunError(f"{folder}: must be the folder of a study's run, with {CLAIMS} in it; there is none")
+    content = read_json(folder / CLAIMS)
     return _declaration(content["first"]), _declaration(content["last"])
 
 
@@ -237,9 +242,17 @@ def _declare(run: Run, study: Study) -> None:
     """Write down what is claimed: once before the first trial, and whenever it is run again."""
     path = run.path / CLAIMS
     last = declaration_of(study)
-    declared = {**dataclasses.asdict(last), "claims": [claim.to_dict() for claim in last.claims]}
-    first = read_json(path)["first"] if path.exists() and run.entries("population") else declared
-    write_json(path, {"first": first, "last": declared})
+    first = declarations(run.path)[0] if path.exists() and run.entries("population") else last
+    write_declarations(first, last, run.path)
+
+
+def write_declarations(first: Declaration, last: Declaration, folder: Path) -> None:
+    """Write what `declarations` reads."""
+    content = {
+        key: {**dataclasses.asdict(each), "claims": [claim.to_dict() for claim in each.claims]}
+        for key, each in (("first", first), ("last", last))
+    }
+    write_json(folder / CLAIMS, content)
 
 
 def _declaration(content: Mapping[str, Any]) -> Declaration:

@@ -1,0 +1,94 @@
+"""`anynas search`: find the best network of a space."""
+
+import argparse
+import sys
+
+from anynas.cli.options import (
+    INTERRUPTED,
+    Commands,
+    add_bounds,
+    add_command,
+    add_run,
+    add_seed,
+    add_space,
+    add_workplace,
+)
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "search",
+        _search,
+        summary="find the best network of a space",
+        example="anynas search --space AnyNetD --trials 48",
+    )
+    add_space(parser)
+    add_bounds(parser, "default: the regime's band of flops")
+    parser.add_argument("--trials", type=int, metavar="N", help="trials in all (32, unless --minutes is given)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="end within about M minutes")
+    parser.add_argument("--sampler", default="tpe", metavar="NAME", help="tpe (default), random or qmc")
+    add_seed(parser, "all that is drawn")
+    parser.add_argument("--data", metavar="NAME", help="data set (the regime's)")
+    parser.add_argument("--epochs", type=int, metavar="E", help="epochs of each trial (the regime's)")
+    parser.add_argument("--images", type=int, metavar="N", help="training images of each trial (all)")
+    parser.add_argument("--recipe", metavar="FILE", help="TOML file: how networks are trained")
+    parser.add_argument("--fidelity", metavar="FILE", help="TOML file: epochs, images, resolution of a trial")
+    add_workplace(parser)
+    add_run(parser, "runs/SPACE-DIGEST")
+
+
+def _search(options: argparse.Namespace) -> int:
+    import dataclasses
+
+    from anynas.designspace import load_space
+    from anynas.driver.search import estimate, plan_search, run_plan
+    from anynas.figures import draw_search
+    from anynas.progress import Reporter
+    from anynas.terminal import make_console
+    from anynas.trials import load_fidelity, load_recipe
+    from anynas.views import print_files, print_plan, print_winner
+
+    console = make_console()
+    space = load_space(options.space, regime=options.regime)
+    fidelity = load_fidelity(options.fidelity) if options.fidelity else space.regime.fidelity
+    given = {name: getattr(options, name) for name in ("epochs", "images") if getattr(options, name) is not None}
+    plan = plan_search(
+        space,
+        trials=options.trials,
+        minutes=options.minutes,
+        seed=options.seed,
+        sampler=options.sampler,
+        flops=options.flops,
+        params=options.params,
+        activations=options.activations,
+        data=options.data,
+        recipe=load_recipe(options.recipe) if options.recipe else None,
+        fidelity=dataclasses.replace(fidelity, **given),
+        device=options.device,
+        executor=options.executor,
+        workers=options.workers,
+        address=options.address,
+        run=options.run,
+        takeover=options.takeover,
+    )
+    expected = estimate(plan)
+    print_plan(console, plan, expected)
+    if options.dry_run:
+        return 0
+    seconds_per_trial = expected.seconds_per_trial if expected else None
+    try:
+        with Reporter(
+            console, seconds_per_trial=seconds_per_trial, workers=plan.num_workers, minutes=plan.minutes
+        ) as reporter:
+            run = run_plan(plan, progress=reporter, expected=expected)
+    except KeyboardInterrupt:
+        print(
+            f"anynas: interrupted; what is finished is safe in {plan.path}; the same command goes on", file=sys.stderr
+        )
+        return INTERRUPTED
+    print_winner(console, run)
+    pictures = draw_search(run.table(), run.front(), run.path, winner=run.result()["number"], seed=options.seed)
+    print_files(console, {"table": run.path / "table.csv", **pictures})
+    return 0

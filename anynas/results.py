@@ -1,0 +1,81 @@
+"""What a judged study leaves in a folder: table and curves as parquet, claims and verdicts as JSON, text, figures."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anynas.errors import RunError, SettingsError
+from anynas.folder import write_json
+from anynas.store import Run, load_run
+from anynas.study.judging import Verdicts
+from anynas.study.running import CLAIMS, Declaration, declarations, write_declarations
+from anynas.terminal import text_of
+from anynas.views_of_studies import print_verdicts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE, CURVES, VERDICTS, TEXT = "table.parquet", "curves.parquet", "verdicts.json", "verdicts.txt"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Results:
+    """All that verdicts and figures are made of."""
+
+    table: "pd.DataFrame"
+    curves: "pd.DataFrame"
+    first: Declaration  # what was claimed before the first trial
+    last: Declaration  # what is judged
+
+
+def results_of(run: Run) -> Results:
+    """Return a run's results as they are now.
+
+    Raises:
+        RunError: The run is no study's.
+    """
+    first, last = declarations(run.path)
+    return Results(table=run.table(), curves=run.curves(), first=first, last=last)
+
+
+def results_in(folder: Path) -> Results:
+    """Return the results of a run's folder, or those that `write_results` wrote into one.
+
+    Raises:
+        RunError: There are none.
+    """
+    if (folder / "run.json").is_file() or not (folder / TABLE).is_file():
+        return results_of(load_run(folder))
+    import pandas as pd
+
+    first, last = declarations(folder)
+    try:
+        table, curves = (pd.read_parquet(folder / name) for name in (TABLE, CURVES))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder}: {TABLE} and {CURVES} must be readable; {' '.join(str(error).split())}") from None
+    return Results(table=table, curves=curves, first=first, last=last)
+
+
+def write_results(verdicts: Verdicts, results: Results, folder: Path) -> dict[str, Path]:
+    """Write everything into a folder, and return the files by what they are.
+
+    Raises:
+        SettingsError: The folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        results.table.to_parquet(folder / TABLE, index=False)
+        results.curves.to_parquet(folder / CURVES, index=False)
+        write_declarations(results.first, results.last, folder)
+        write_json(folder / VERDICTS, json.loads(json.dumps(verdicts.to_dict(), allow_nan=False)))
+        (folder / TEXT).write_text(text_of(lambda console: print_verdicts(console, verdicts)), encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{folder}: must be a folder that can be written to; {error.strerror or error}") from None
+    return {
+        "verdicts": folder / TEXT,
+        "the same as JSON": folder / VERDICTS,
+        "table": folder / TABLE,
+        "learning curves": folder / CURVES,
+        "claims as declared": folder / CLAIMS,
+    }

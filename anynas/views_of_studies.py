@@ -1,0 +1,77 @@
+"""What the commands print about a study: the plan, and the verdicts."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from anynas.terminal import count, duration, plural, print_table
+
+if TYPE_CHECKING:
+    from anynas.study.judging import JudgedClaim, Verdicts
+    from anynas.study.running import StudyEstimate, StudyPlan
+
+
+def print_study_plan(console: Console, plan: "StudyPlan", expected: "StudyEstimate | None") -> None:
+    """Print what a study will do, and about how long that takes."""
+    study = plan.study
+    console.print(f"{study.name}: {study.description}" if study.description else study.name)
+    rows = [
+        [
+            name,
+            p.models,
+            f"{count(p.bounds.flops[0])} to {count(p.bounds.flops[1])}" if p.bounds.flops else "any",
+            p.fidelity.epochs,
+            f"{p.fidelity.resolution}x{p.fidelity.resolution}",
+            p.pairs_with or "",
+        ]
+        for name, p in study.populations.items()
+    ]
+    print_table(console, ["population", "models", "flops", "epochs", "pixels", "pairs with"], rows)
+    lines = [
+        f"{plural(len(study.claims), 'claim')}; data {plan.data.name}, seed {study.seed}, executor {plan.executor}",
+        f"run: {plan.path}",
+    ]
+    if expected is None:
+        lines.append("how long a trial takes there is known when the first has ended")
+    elif expected.trials == 0:
+        lines.append("all of it is finished: nothing is trained again")
+    else:
+        lines.append(
+            f"about {duration(expected.total_seconds)} for {plural(expected.trials, 'trial')} with "
+            f"{plural(plan.num_workers or 1, 'worker')}"
+        )
+    for line in lines:
+        console.print(line, soft_wrap=True)
+    console.file.flush()
+
+
+def print_verdicts(console: Console, verdicts: "Verdicts") -> None:
+    """Print verdicts first, then the populations, and what a reader must know beside them."""
+    console.print(f"{verdicts.study}: {verdicts.description}" if verdicts.description else verdicts.study)
+    for claim in verdicts.claims:
+        console.print()
+        _print_claim(console, claim)
+    console.print()
+    rows = [
+        [
+            row["population"],
+            f"{row['complete']}/{row['planned']}",
+            row["failed"],
+            row["diverged"],
+            *("" if row[name] is None else row[name] for name in ("trimmed_mean", "median", "best")),
+        ]
+        for row in verdicts.populations
+    ]
+    columns = ["population", "n", "failed", "diverged", "trimmed mean", "median", "best"]
+    print_table(console, columns, rows, right=columns[1:])
+    console.print()
+    console.print(f"errors: top-1, validation, percent; claims judged together by Holm at alpha {verdicts.alpha:g}")
+    for notice in verdicts.notices:
+        console.print(f"note: {notice}")
+
+
+def _print_claim(console: Console, claim: "JudgedClaim") -> None:
+    console.print(f"{claim.verdict.upper()}  {claim.stated.name}")
+    if claim.stated.says:
+        console.print(f'  "{claim.stated.says}"')
+    console.print(f"  {claim.comparison.summary() if claim.comparison else claim.reason}")

@@ -1,5 +1,6 @@
 """How long work goes, while it goes: a bar with the time left in a terminal, plain lines where piped."""
 
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -180,7 +181,8 @@ class StudyReporter:
     def finished(self, entry: Entry) -> None:
         """Show a trial that has ended."""
         self._take(entry)
-        self._seconds[entry.space].append(entry.result.seconds)
+        if math.isfinite(entry.result.seconds):
+            self._seconds[entry.space].append(entry.result.seconds)
         if entry.result.state == "failed":
             self.note(f"{entry.space} {entry.number}: failed ({entry.result.reason})")
         if self._bars is not None:

@@ -21,6 +21,20 @@ def every_submodule_is_imported():
             importlib.import_module(module.name)
 
 
+STUDY = """
+models = 2
+[fidelity]
+epochs = 1
+images = 64
+[populations.LeNet]
+[[claims]]
+name = "any"
+population = "LeNet"
+where = "kernel > 3"
+claim = "improves"
+"""
+
+
 def test_the_list_of_names_is_the_list_of_homes():
     assert sorted(anynas.__all__) == sorted(anynas._HOMES)
 
@@ -73,6 +87,11 @@ def test_every_public_name_is_called(tmp_path):
     )
     called["search"] = called["Run"] = isinstance(run, anynas.Run)
     called["load_run"] = anynas.load_run(tmp_path / "run") == run and len(run.table()) == 1
+    (tmp_path / "mine.toml").write_text(STUDY)
+    study = anynas.run_study(tmp_path / "mine.toml", executor="inline", run=tmp_path / "study")
+    called["run_study"] = len(study.table()) == 2
+    verdicts = anynas.judge(study)
+    called["judge"] = called["Verdicts"] = isinstance(verdicts, anynas.Verdicts) and verdicts["any"].verdict != ""
     assert {name: bool(used) for name, used in called.items()} == dict.fromkeys(anynas.__all__, True)
 
 

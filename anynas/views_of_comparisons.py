@@ -7,7 +7,7 @@ from rich.console import Console
 
 from anynas.analysis.comparison import NAMES, Comparison
 from anynas.analysis.ranks import Lead
-from anynas.terminal import print_table
+from anynas.terminal import plural, print_table
 
 SIDES = ("baseline", "candidate")
 Row = list[Any]
@@ -122,7 +122,7 @@ def _verdict(comparison: Comparison) -> list[str]:
     if comparison.claim is None:
         return lines
     claim = comparison.claim if comparison.margin is None else f"{comparison.claim} within {comparison.margin:g} points"
-    together = f", with {comparison.judged_with - 1} more claims (Holm)" if comparison.judged_with > 1 else ""
+    together = f", with {plural(comparison.judged_with - 1, 'more claim')} (Holm)" if comparison.judged_with > 1 else ""
     because = f" ({comparison.undecided_because})" if comparison.undecided_because else ""
     lines.append(f"claim {claim}: {comparison.verdict}{because}")
     lines.append(

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from anynas.errors import SettingsError, did_you_mean
+from anynas.errors import AnynasError, SettingsError, did_you_mean
 
 Settings = TypeVar("Settings")
 
@@ -37,7 +37,7 @@ def settings_from(cls: type[Settings], data: dict[str, Any], *, where: str) -> S
     """Return `cls(**data)`, checked first for unknown and missing keys.
 
     Args:
-        cls: A frozen dataclass that checks its values with `check_types` and raises SettingsError.
+        cls: A frozen dataclass that checks its values with `check_types` and raises AnynasError.
         data: From TOML or JSON.
         where: File's name or the like, for errors.
 
@@ -53,7 +53,7 @@ def settings_from(cls: type[Settings], data: dict[str, Any], *, where: str) -> S
             raise SettingsError(f'{where}: key "{name}" is missing')
     try:
         return cls(**data)
-    except SettingsError as error:
+    except AnynasError as error:
         raise SettingsError(f"{where}: {error}") from None
 
 

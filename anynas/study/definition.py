@@ -112,7 +112,8 @@ class StatedClaim:
         )
         require(bool(self.where) or not self.against, "against needs where; got it alone")
         require(
-            not both or self.baseline != self.candidate, "baseline and candidate must differ; use population, where"
+            not both or self.baseline != self.candidate,
+            f"baseline and candidate must differ; got {self.baseline} twice",
         )
         require(not self.paired or both, "paired needs a baseline and a candidate, not subsets of one population")
         require(
@@ -227,7 +228,7 @@ def load_study(name_or_path: str | Path) -> Study:
     """
     path = _locate(str(name_or_path))
     content = read_toml(path)
-    name = path.parent.name if path.name == "study.toml" else path.stem
+    name = path.absolute().parent.name if path.name == "study.toml" else path.stem
     where = f"{name}/{path.name}" if path.name == "study.toml" else path.name
     tables = {key: content.pop(key, {}) for key in ("populations", "recipe", "fidelity")}
     stated = content.pop("claims", [])
@@ -285,10 +286,7 @@ def _population(
         parts["fidelity"] = dataclasses.replace(parts["fidelity"], resolution=space.regime.input_shape[1])
     body = settings_from(_Body, given, where=where)
     bands = next((b for b in (_bands(body), _bands(head)) if b), {"flops": space.regime.flops})
-    try:
-        bounds = Bounds(**bands)
-    except AnynasError as error:
-        raise SettingsError(f"{where}: {error}") from None
+    bounds = settings_from(Bounds, bands, where=where)
     return Population(
         name=name,
         space=space,

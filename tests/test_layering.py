@@ -32,6 +32,7 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "terminal",
     "progress",
     "views",
+    "views_of_comparisons",
     "views_of_studies",
     "results",
     "cli",

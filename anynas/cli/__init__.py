@@ -7,11 +7,21 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from anynas import __version__
-from anynas.cli import doctor, sample, search, show, spaces, study, table
+from anynas.cli import compare, doctor, power, sample, search, show, spaces, study, table
 from anynas.cli.options import INTERRUPTED, USER_ERROR, Parser
 from anynas.errors import AnynasError
 
-COMMANDS = (search, study, sample, spaces, show, table, doctor)  # in the order of --help; each module has `add`
+COMMANDS = (
+    search,
+    study,
+    sample,
+    spaces,
+    show,
+    table,
+    compare,
+    power,
+    doctor,
+)  # in the order of --help; each module has `add`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

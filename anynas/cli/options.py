@@ -1,8 +1,9 @@
 """What commands share: exit codes, the parser, the options that several have, and the types of their values."""
 
 import argparse
+import math
 from collections.abc import Callable
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from anynas.errors import SettingsError
 
@@ -65,6 +66,18 @@ def add_run(parser: Parser, default: str) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and stop")
 
 
+def add_json(parser: Parser, text: str) -> None:
+    """Add --json."""
+    parser.add_argument("--json", action="store_true", help=text)
+
+
+def print_json(fields: dict[str, Any]) -> None:
+    """Print fields as strict JSON: a number that is not finite is null."""
+    import json
+
+    print(json.dumps(_finite(fields), indent=2, allow_nan=False))
+
+
 def number_range(text: str) -> Range:
     """Return the two numbers of LOW:HIGH; without LOW it begins at 0, without HIGH it has no end."""
     low, colon, high = text.partition(":")
@@ -85,3 +98,11 @@ def image_shape(text: str) -> tuple[int, ...]:
     except ValueError:
         raise argparse.ArgumentTypeError(f'must be CxHxW, three positive numbers; got "{text}"') from None
     return shape
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -305,7 +305,7 @@ def test_what_is_not_in_the_language_is_refused_as_it_is_made(text):
         ('"R" < "X"', "< must compare numbers; got a text; use == or !="),
         ("true == 1", "== must compare values of one kind; got a number and a truth"),
         ("true + 1 > 0", "+ must have numbers; got a truth"),
-        ("median(width) > 1", 'unknown function "median"; did you mean "mean"?'),
+        ("equals(width)", 'unknown function "equals"; did you mean "equal"?'),
         ("eval(width)", 'unknown function "eval"; did you mean "equal"?'),
         ("sum(width, 2) > 1", 'sum takes the name of one parameter; got "sum(width, 2)"'),
         ("max(width_1 + 1) > 1", 'max takes the name of one parameter; got "max(width_1 + 1)"'),

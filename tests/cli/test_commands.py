@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -12,7 +11,6 @@ import pandas as pd
 import pytest
 
 import anynas
-from anynas.cli import main
 from anynas.designspace import builtin_spaces
 
 TINY = ["--epochs", "1", "--images", "64", "--executor", "inline"]
@@ -29,38 +27,6 @@ def run(*arguments, cwd, env=None):
         timeout=300,
     )
     return answer.returncode, answer.stdout, answer.stderr
-
-
-@pytest.fixture
-def here(monkeypatch, capsys):
-    """Return a function that runs `anynas` in this process, which is quicker: nothing is imported anew."""
-
-    def command(*arguments, cwd):
-        monkeypatch.chdir(cwd)
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as end:  # --help
-            code = end.code
-        said = capsys.readouterr()
-        return code or 0, said.out, said.err
-
-    previous = signal.getsignal(signal.SIGTERM)
-    yield command
-    signal.signal(signal.SIGTERM, previous)
-
-
-@pytest.fixture
-def refused(here):
-    """Return a function that gives a bad input's one line, after checking exit code 2 and that nothing was written."""
-
-    def line(*arguments, cwd):
-        before = sorted(cwd.rglob("*"))
-        code, out, err = here(*arguments, cwd=cwd)
-        assert (code, out, err.count("\n")) == (2, "", 1), err
-        assert sorted(cwd.rglob("*")) == before
-        return err.removesuffix("\n")
-
-    return line
 
 
 @pytest.mark.parametrize(
@@ -133,8 +99,8 @@ def refused(here):
         ),
         (
             ["serach"],
-            "anynas: argument COMMAND: invalid choice: 'serach' (choose from search, sample, spaces, show, table, "
-            "doctor); see anynas --help",
+            "anynas: argument COMMAND: invalid choice: 'serach' (choose from search, study, sample, spaces, "
+            "show, table, compare, power, doctor); see anynas --help",
         ),
         (["sample", "--space", "AnyNetD", "-n", "-1"], "anynas: n and start must be at least 0; got n -1, start 0"),
         (
@@ -341,7 +307,9 @@ def test_doctor_says_what_search_would_use(tmp_path, here):
         assert re.search(f"^{line}", out, re.M)
 
 
-@pytest.mark.parametrize("command", [[], ["search"], ["sample"], ["spaces"], ["show"], ["table"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in ("search", "sample", "spaces", "show", "table", "compare", "power", "doctor"))]
+)
 def test_help_fits_80_columns_and_shows_an_example(command, tmp_path, here, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = here(*command, "--help", cwd=tmp_path)

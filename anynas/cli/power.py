@@ -1,0 +1,125 @@
+"""`anynas power`: how many models a claim takes, before a run or after a pilot."""
+
+import argparse
+import math
+from typing import Any
+
+from anynas.cli.options import Commands, add_command, add_json, print_json
+from anynas.cli.populations import check_population, load_populations
+from anynas.errors import SettingsError
+
+SIZES = (25, 50, 100, 250, 500, 1000)  # of the table: models of each population
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "power",
+        _power,
+        summary="how many models a claim takes",
+        example="anynas power --claim no_effect --margin 1 --sd 4",
+    )
+    parser.add_argument("--claim", required=True, metavar="KIND", help="improves or no_effect")
+    parser.add_argument("--margin", type=float, metavar="M", help="of no_effect, in points of error")
+    parser.add_argument("--sd", type=float, metavar="S", help="spread of errors, in points; of differences if paired")
+    parser.add_argument("--pilot", metavar="RUN", help="instead: a run, or a table that anynas table wrote")
+    parser.add_argument("--space", metavar="NAME", help="whose trials of the pilot count, if it has several")
+    parser.add_argument("--effect", type=float, metavar="D", help="true difference; below 0 it improves (0)")
+    parser.add_argument("-n", type=int, metavar="N", help="models of each population: tell their power")
+    parser.add_argument("--power", type=float, default=0.8, metavar="P", help="probability that is wanted (0.8)")
+    parser.add_argument("--alpha", type=float, default=0.05, metavar="A", help="level of the verdict (0.05)")
+    parser.add_argument("--paired", action="store_true", help="models come in pairs")
+    parser.add_argument(
+        "--statistic", default="trimmed_mean", metavar="NAME", help="trimmed_mean (default), mean or median"
+    )
+    add_json(parser, "print the numbers as JSON")
+
+
+def _power(options: argparse.Namespace) -> int:
+    from anynas.analysis.claims import Claim
+    from anynas.analysis.estimands import check_statistic
+    from anynas.terminal import make_console
+    from anynas.views_of_comparisons import print_power
+
+    _ = Claim(kind=options.claim, margin=options.margin)  # checks it
+    check_statistic(options.statistic)
+    if options.effect is not None and not math.isfinite(options.effect):
+        raise SettingsError(f"effect must be a finite difference, in points of error; got {options.effect:g}")
+    if not 0 < options.power < 1:
+        raise SettingsError(f"power must lie between 0 and 1, the usual one is 0.8; got {options.power:g}")
+    if (options.sd is None) == (options.pilot is None):
+        came = "neither" if options.sd is None else "both"
+        raise SettingsError(f"exactly one of --sd and --pilot must say how errors spread; got {came}")
+    if options.pilot is None and options.space is not None:
+        raise SettingsError("--space names a space of the pilot; got it without --pilot; leave it out")
+    if options.claim == "improves" and options.effect is None and options.n is None:
+        raise SettingsError(
+            "improves must have --effect, the true difference in points, below 0; or -n, for the smallest effect found"
+        )
+    sd, pilot = (options.sd, None) if options.pilot is None else _pilot(options)
+    fields = _numbers(options, sd, pilot)
+    if options.json:
+        print_json(fields)
+    else:
+        print_power(make_console(), fields)
+    return 0
+
+
+def _pilot(options: argparse.Namespace) -> tuple[float, dict[str, Any]]:
+    """Return the spread of a pilot's errors, and what the pilot was."""
+    from anynas.analysis.power import spread
+
+    if options.paired:
+        raise SettingsError("a pilot tells how errors spread, not differences of pairs; pass --sd of the differences")
+    populations = load_populations([options.pilot])
+    name = options.space
+    if name is None and len(populations.names) > 1:
+        raise SettingsError(
+            f"the pilot must be of one space; it has {', '.join(populations.names)}; name one by --space"
+        )
+    name = populations.names[0] if name is None else check_population(name, populations)
+    rows = populations.table[populations.table["space"] == name]
+    errors = rows.loc[rows["state"] == "complete", "error"]
+    return spread(errors, options.statistic), {
+        "run": options.pilot,
+        "space": name,
+        "n": len(errors),
+        "searched": name in populations.searched,
+    }
+
+
+def _numbers(options: argparse.Namespace, sd: float, pilot: dict[str, Any] | None) -> dict[str, Any]:
+    """Return all numbers, JSON-ready; those that were not asked for are None."""
+    from anynas.analysis.power import models_needed, power, smallest_effect
+
+    effect = 0.0 if options.effect is None else options.effect
+    claimed: dict[str, Any] = {
+        "sd": sd,
+        "effect": effect,
+        "margin": options.margin,
+        "alpha": options.alpha,
+        "paired": options.paired,
+    }
+    n, wanted, improves = options.n, options.power, options.claim == "improves"
+    needed, at_n, smallest, table = None, None, None, []
+    if n is None:
+        needed = models_needed(options.claim, **claimed, power=wanted)
+        table = [{"n": size, "power": power(options.claim, n=size, **claimed)} for size in SIZES]
+    else:
+        if not improves or options.effect is not None:
+            at_n = power(options.claim, n=n, **claimed)
+        if improves:
+            smallest = smallest_effect(n=n, sd=sd, alpha=options.alpha, power=wanted, paired=options.paired)
+    return {
+        "claim": options.claim,
+        "statistic": options.statistic,
+        **claimed,
+        "pilot": pilot,
+        "power": wanted,
+        "models_needed": needed,
+        "n": n,
+        "power_at_n": at_n,
+        "smallest_effect": smallest,
+        "table": table,
+    }

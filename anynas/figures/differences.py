@@ -101,21 +101,24 @@ def verdict(comparison: Comparison) -> str:
 
 
 def _row_label(name: str, comparison: Comparison) -> str:
-    held = wrapped(f"held fixed: {comparison.held}", 3)
-    return f"{wrapped(name, 3)}\n{wrapped(_populations(comparison), 3)}\n{held}"
+    return f"{wrapped(name, 3)}\n{_populations(comparison)}\n{wrapped(f'held fixed: {comparison.held}', 3)}"
 
 
 def _result(comparison: Comparison) -> str:
-    """Return the number, its interval and its verdict, in three lines."""
+    """Return the number, its interval and its verdict, a line each."""
+    numbers = f"{comparison.difference:+.2f} [{comparison.ci_low:+.2f}, {comparison.ci_high:+.2f}]"
+    numbers = numbers.replace("-", "\u2212")
+    together = f"\n(Holm, of {comparison.judged_with} claims)" if comparison.judged_with > 1 else ""
     level = f"{100 * (1 - comparison.alpha):g} %"
     return (
-        f"{comparison.difference:+.2f} [{comparison.ci_low:+.2f}, {comparison.ci_high:+.2f}] ({level})\n"
-        f"{NAMES[comparison.statistic]}{', paired' if comparison.paired else ''}\n{verdict(comparison)}"
+        f"{numbers} ({level})\n"
+        f"{NAMES[comparison.statistic]}{', paired' if comparison.paired else ''}\n{verdict(comparison)}{together}"
     )
 
 
 def _populations(comparison: Comparison) -> str:
+    """Return candidate and baseline with their n, a line each."""
     return (
-        f"{comparison.candidate} (n = {comparison.n_candidate:,}) \u2212 "
-        f"{comparison.baseline} (n = {comparison.n_baseline:,})"
+        f"{comparison.candidate} (n = {comparison.n_candidate:,})\n"
+        f"\u2212 {comparison.baseline} (n = {comparison.n_baseline:,})"
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anynas.analysis.edf import EDF, edf
-from anynas.figures.looks import ACCENT, Look, beyond_note, legend_label
+from anynas.figures.looks import ACCENT, Look, legend_label
 from anynas.figures.pages import legend_below, wrapped
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def draw_panel(
         if shown in (None, population.name):
             _draw_population(population, ax, looks[population.name], visible)
         else:
-            ax.step(*_steps(population.edf, visible.high), where="post", color="0.75", linewidth=0.7, zorder=1)
+            ax.step(*_steps(population.edf, visible.high), where="post", color="0.82", linewidth=0.7, zorder=1)
     ax.set(xlabel=ERROR, ylabel="share of networks", ylim=(0, 1.02), xlim=(visible.low, visible.high))
     ax.set_title(wrapped(title), loc="left")
     held = wrapped(f"held fixed: {panel.held}") if shown is None else None
@@ -67,7 +67,7 @@ def draw_panel(
 
 
 def _draw_population(population: "Population", ax: "Axes", look: Look, visible: "VisibleErrors") -> None:
-    label = legend_label(population.name, population.n, population.failed) + beyond_note(population.errors, visible)
+    label = legend_label(population.name, population.n, population.failed, population.errors, visible)
     if population.band is not None:
         _draw_band(population.band, ax, look, visible.high)
     errors, shares = _steps(population.edf, visible.high)

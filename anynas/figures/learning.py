@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from anynas.analysis.visible import VisibleErrors
+
 
 def draw_expected_best(
     populations: "Sequence[tuple[str, pd.DataFrame]]", ax: "Axes", *, looks: dict[str, Look], failed: dict[str, int]
@@ -40,15 +42,18 @@ def draw_expected_best(
     return ax
 
 
-def draw_learning(quartiles: "pd.DataFrame", networks: "pd.DataFrame", ax: "Axes", *, name: str, look: Look) -> "Axes":
+def draw_learning(
+    quartiles: "pd.DataFrame", networks: "pd.DataFrame", ax: "Axes", *, title: str, look: Look, visible: "VisibleErrors"
+) -> "Axes":
     """Draw a population's validation error against the epoch: median, quartiles, and a thin line for a few networks.
 
     Args:
         quartiles: The population's rows of `learning_quartiles`.
         networks: Curves of a few networks, with number, epoch, error.
         ax: Where to draw.
-        name: The population's.
+        title: Above the panel: the population and its n.
         look: The population's.
+        visible: How far the axis of errors reaches.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -68,6 +73,7 @@ def draw_learning(quartiles: "pd.DataFrame", networks: "pd.DataFrame", ax: "Axes
     )
     if len(epochs) == 1:  # an area needs two
         ax.vlines(epochs, quartiles["low"], quartiles["high"], color=look.colour, linewidth=4, alpha=0.5)
+        ax.set_xlim(epochs.iloc[0] - 0.6, epochs.iloc[0] + 0.6)
     ax.plot(
         epochs,
         quartiles["median"],
@@ -78,7 +84,7 @@ def draw_learning(quartiles: "pd.DataFrame", networks: "pd.DataFrame", ax: "Axes
         label="median",
         zorder=3,
     )
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set(xlabel="epoch", ylabel=ERROR)
-    ax.set_title(legend_label(name, int(quartiles["n"].max())), loc="left")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.set(xlabel="epoch", ylabel=ERROR, ylim=(visible.low, visible.high))
+    ax.set_title(title, loc="left")
     return ax

@@ -26,6 +26,7 @@ DASHES: tuple[tuple[float, ...], ...] = (  # on, off, ... in line widths; () is 
     (9, 1.5, 3, 1.5),
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LONG = 42  # characters of a label's line
 HATCHES = ("", "////", "\\\\\\\\", "....", "xxxx", "----", "||||", "++++")
 
 
@@ -53,12 +54,24 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     return chosen
 
 
-def legend_label(name: str, n: int, failed: int = 0) -> str:
-    """Return a population's name with its number of networks, and of trials that failed where there are any."""
-    return f"{name} (n = {n:,}, {failed:,} failed)" if failed else f"{name} (n = {n:,})"
+def legend_label(
+    name: str, n: int, failed: int = 0, errors: "ArrayLike | None" = None, visible: "VisibleErrors | None" = None
+) -> str:
+    """Return a population's name with its number of networks, of failed trials, and of errors beyond the axis.
 
+    A long label has two lines, so that panels side by side have room for it.
 
-def beyond_note(errors: "ArrayLike", visible: "VisibleErrors") -> str:
-    """Return how many of a population's networks lie beyond the axis of errors, "" if none do."""
-    beyond = visible.beyond(errors)
-    return f", {beyond:,} beyond {visible.high:.0f} %" if beyond else ""
+    Args:
+        name: The population's.
+        n: Networks drawn.
+        failed: Trials that are not.
+        errors: Of its networks, percent.
+        visible: How far the axis of errors reaches; None for one that shows all.
+    """
+    counts = [f"n = {n:,}"]
+    if failed:
+        counts.append(f"{failed:,} failed")
+    if errors is not None and visible is not None and (beyond := visible.beyond(errors)):
+        counts.append(f"{beyond:,} beyond {visible.high:.0f} %")
+    label = f"{name} ({', '.join(counts)})"
+    return label if len(label) <= LONG else label.replace(" (n = ", "\n(n = ")

@@ -73,6 +73,7 @@ def save_page(
     import seaborn
     from matplotlib import rc_context
 
+    columns = min(columns, len(panels))
     with seaborn.axes_style("ticks"), rc_context(TEXT):
         rows = math.ceil(len(panels) / columns)
         figure = _figure(WIDTH, rows * height + 0.7)
@@ -82,8 +83,8 @@ def save_page(
         for ax in grid[len(panels) :]:
             ax.set_axis_off()
         if share:
-            for ax in grid[: len(panels)][-columns:]:
-                ax.tick_params(labelbottom=True)
+            _label_outer(grid[: len(panels)], columns)
+        figure.set_layout_engine("constrained", h_pad=0.07)
         figure.suptitle(textwrap.fill(title, 84), x=0.01, ha="left", fontsize=10, fontweight="bold")
         return _write(figure, path, footer)
 
@@ -114,6 +115,14 @@ def legend_below(ax: "Axes", *, title: str | None = None, columns: int = 1, part
         handlelength=3.6,
         ncols=columns,
     )
+
+
+def _label_outer(axes: "Sequence[Axes]", columns: int) -> None:
+    """Keep the labels of shared axes at the left and under the lowest panel of each column."""
+    for place, ax in enumerate(axes):
+        lowest, first = place + columns >= len(axes), place % columns == 0
+        ax.tick_params(labelbottom=lowest, labelleft=first)
+        ax.set(xlabel=ax.get_xlabel() if lowest else "", ylabel=ax.get_ylabel() if first else "")
 
 
 def _figure(width: float, height: float) -> "Figure":

@@ -9,7 +9,7 @@ import numpy as np
 
 from anynas.analysis.best_value import best_value
 from anynas.analysis.visible import visible_errors
-from anynas.figures.looks import Look, beyond_note, legend_label
+from anynas.figures.looks import Look, legend_label
 from anynas.figures.pages import Draw, save_page
 from anynas.store import LIST_COLUMNS
 
@@ -58,9 +58,9 @@ def draw_parameters(
     for number, page in enumerate(pages, start=1):
         part = f", {number} of {len(pages)}" if len(pages) > 1 else ""
         file = re.sub(r"[^\w.-]+", "_", f"parameters_{name}{part}")
-        title = f"{legend_label(name, len(rows), failed)}: error against each parameter{part}"
+        networks = legend_label(name, len(rows), failed, rows["error"], visible).replace("\n", " ")
+        title = f"{networks}: error against each parameter{part}"
         note = "Dashed and shaded: the best network's value, median and 95 % interval"
-        note += beyond_note(rows["error"], visible)
         drawn[f"parameters of {name}{part}"] = save_page(
             folder / f"{file}.png", page, title=title, footer=f"{note}. {footer}", columns=COLUMNS, height=1.55
         )

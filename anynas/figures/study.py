@@ -14,7 +14,7 @@ from anynas.figures.complexity import draw_complexity
 from anynas.figures.differences import draw_claims, draw_quantiles, verdict
 from anynas.figures.edfs import draw_panel
 from anynas.figures.learning import draw_expected_best, draw_learning
-from anynas.figures.looks import Look, looks
+from anynas.figures.looks import Look, legend_label, looks
 from anynas.figures.pages import Draw, legend_below, save_page
 from anynas.figures.parameters import draw_parameters
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+BARS = (
+    "Thick: between the one-sided bounds that verdicts use (before Holm's adjustment); thin: two-sided interval; "
+    "grey: margin"
+)
 FEW = 20  # networks whose learning curves are drawn one by one
 
 Populations = Sequence[tuple[str, "pd.DataFrame"]]
@@ -52,13 +56,13 @@ def draw_study(
     look = looks(table["space"].astype(str))
     failures = table["space"].astype(str)[table["state"] == "failed"].value_counts()
     failed = {name: int(failures.get(name, 0)) for name in look}
-    nothing = f"held fixed: nothing; {footer}"
+    nothing = f"Held fixed: nothing; {footer}"
     drawn = _claims(claims, look, folder, footer) if claims else _edfs(table, look, folder, nothing)
     drawn |= _complexity(populations, look, failed, folder, nothing)
     for name, rows in populations:
         drawn |= draw_parameters(name, rows, folder, look=look[name], failed=failed[name], footer=nothing)
     drawn |= _expected_best(populations, look, failed, folder, nothing)
-    return drawn if curves is None else drawn | _learning(curves, look, folder, nothing)
+    return drawn if curves is None else drawn | _learning(curves, look, failed, folder, nothing)
 
 
 def _claims(claims: Claims, look: dict[str, Look], folder: Path, footer: str) -> dict[str, Path]:
@@ -67,7 +71,7 @@ def _claims(claims: Claims, look: dict[str, Look], folder: Path, footer: str) ->
     panels = [partial(draw_panel, panel, looks=look, visible=visible, title=title) for title, _, panel in titled]
     gaps = [partial(draw_quantiles, comparison, title=title) for title, comparison, _ in titled]
     rows = partial(draw_claims, [(name, comparison) for name, comparison, _ in claims])
-    above = f"held fixed: above; {footer}"
+    above = f"Held fixed: as said above; {footer}"
     return {
         "error EDFs": save_page(
             folder / "edfs.png", panels, title=f"Error EDFs with bands {_levels(claims)}", footer=above, height=3.1
@@ -83,9 +87,9 @@ def _claims(claims: Claims, look: dict[str, Look], folder: Path, footer: str) ->
             folder / "claims.png",
             [rows],
             title="Claims and what came",
-            footer=f"Thick: the interval that the verdict used; thin: two-sided; grey: the margin. {above}",
+            footer=f"{BARS}. {above}",
             columns=1,
-            height=0.75 * len(claims) + 0.6,
+            height=0.85 * len(claims) + 0.6,
         ),
     }
 
@@ -101,7 +105,7 @@ def _edfs(table: "pd.DataFrame", look: dict[str, Look], folder: Path, footer: st
     visible = visible_errors([population.errors for population in panel.populations])
     names = [population.name for population in panel.populations]
     draws = [partial(draw_panel, panel, looks=look, visible=visible, title=name, shown=name) for name in names]
-    title = "Error EDF of each population with its 95 % band (simultaneous, DKW), before all others"
+    title = "Error EDF of each population, 95 % band (simultaneous, DKW); others in grey"
     return {"error EDFs": save_page(folder / "edfs.png", draws, title=title, footer=footer)}
 
 
@@ -120,7 +124,7 @@ def _complexity(
 
     panels = [panel("flops", slice(half)), panel("params", slice(half, None))]
     path = save_page(
-        folder / "complexity.png", panels, title="Error against complexity", footer=footer, height=3 + 0.13 * half
+        folder / "complexity.png", panels, title="Error against complexity", footer=footer, height=3 + 0.2 * half
     )
     return {"error against flops and params": path}
 
@@ -134,23 +138,29 @@ def _expected_best(
         draw_expected_best(drawn, ax, looks=look, failed=failed)
         legend_below(ax, columns=2)
 
-    height = 3.2 + 0.08 * len(drawn)
+    height = 3.2 + 0.1 * len(drawn)
     title = "Expected best of n networks"
     path = save_page(folder / "expected_best.png", [draw], title=title, footer=footer, columns=1, height=height)
     return {"expected best of n": path}
 
 
-def _learning(curves: "pd.DataFrame", look: dict[str, Look], folder: Path, footer: str) -> dict[str, Path]:
+def _learning(
+    curves: "pd.DataFrame", look: dict[str, Look], failed: dict[str, int], folder: Path, footer: str
+) -> dict[str, Path]:
     known = curves[curves["error"].notna()]
     if known.empty:
         return {}
     quartiles = learning_quartiles(known)
+    visible = visible_errors([errors for _, errors in known.groupby("epoch")["error"]])
     panels = []
     for name, rows in quartiles.groupby("space", sort=False):
         own = known[known["space"] == name]
         few = own[own["number"].isin(sorted(own["number"].unique())[:FEW])]
-        panels.append(partial(draw_learning, rows, few, name=str(name), look=look[str(name)]))
-    title = "Learning curves: median and quartiles"
-    footer = f"Thin: the first {FEW} networks of each by number. {footer}"
+        label = legend_label(
+            str(name), own["number"].nunique(), failed[str(name)], own.groupby("number")["error"].max(), visible
+        )
+        panels.append(partial(draw_learning, rows, few, title=label, look=look[str(name)], visible=visible))
+    title = "Learning curves: median and quartiles of each epoch"
+    footer = f"Thin: the first {FEW} networks of each population by number. {footer}"
     path = save_page(folder / "learning.png", panels, title=title, footer=footer, height=2.1, share=True)
     return {"learning curves": path}

@@ -83,7 +83,7 @@ def save_page(
         for ax in grid[len(panels) :]:
             ax.set_axis_off()
         if share:
-            _label_outer(grid[: len(panels)], columns)
+            _label_outer(list(grid[: len(panels)]), columns)
         figure.set_layout_engine("constrained", h_pad=0.07)
         figure.suptitle(textwrap.fill(title, 84), x=0.01, ha="left", fontsize=10, fontweight="bold")
         return _write(figure, path, footer)
@@ -91,7 +91,7 @@ def save_page(
 
 def wrapped(text: str, columns: int = 2) -> str:
     """Return text in lines that fit above or below one of so many panels side by side."""
-    return textwrap.fill(text, 112 // columns - 4)
+    return textwrap.fill(text, 104 // columns - 4)
 
 
 def legend_below(ax: "Axes", *, title: str | None = None, columns: int = 1, part: slice = slice(None)) -> None:

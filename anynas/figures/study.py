@@ -62,7 +62,7 @@ def draw_study(
     for name, rows in populations:
         drawn |= draw_parameters(name, rows, folder, look=look[name], failed=failed[name], footer=nothing)
     drawn |= _expected_best(populations, look, failed, folder, nothing)
-    return drawn if curves is None else drawn | _learning(curves, look, failed, folder, nothing)
+    return drawn if curves is None or curves.empty else drawn | _learning(curves, look, failed, folder, nothing)
 
 
 def _claims(claims: Claims, look: dict[str, Look], folder: Path, footer: str) -> dict[str, Path]:

@@ -35,6 +35,10 @@ class Contrast(Protocol):
     def sizes(self) -> tuple[int, int]:
         """Networks of the baseline and of the candidate."""
 
+    @property
+    def populations(self) -> tuple[Sample, Sample]:
+        """Baseline and candidate as an EDF shows them."""
+
     def confidence(self, statistic: Statistic, rng: np.random.Generator) -> Confidence:
         """Return the confidence distribution of the statistic's difference, candidate - baseline."""
 
@@ -53,6 +57,11 @@ class Apart:
     def sizes(self) -> tuple[int, int]:
         """Networks of the baseline and of the candidate."""
         return self.baseline.errors.size, self.candidate.errors.size
+
+    @property
+    def populations(self) -> tuple[Sample, Sample]:
+        """Both, with their weights."""
+        return self.baseline, self.candidate
 
     def confidence(self, statistic: Statistic, rng: np.random.Generator) -> Confidence:
         """Return the confidence distribution of the difference of the statistics."""
@@ -87,6 +96,11 @@ class Pairs:
     def sizes(self) -> tuple[int, int]:
         """Twice the number of pairs."""
         return len(self.errors), len(self.errors)
+
+    @property
+    def populations(self) -> tuple[Sample, Sample]:
+        """Both, without their pairing."""
+        return self.baseline, self.candidate
 
     def confidence(self, statistic: Statistic, rng: np.random.Generator) -> Confidence:
         """Return the confidence distribution of the statistic of the differences of pairs."""

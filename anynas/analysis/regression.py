@@ -15,7 +15,7 @@ from anynas.analysis.confidence import Confidence, Resampled, Student
 from anynas.analysis.contrasts import Apart, Whole
 from anynas.analysis.estimands import TRIM, Statistic
 from anynas.analysis.resampling import CELLS, RESAMPLES, affordable
-from anynas.analysis.samples import Floats, make_sample
+from anynas.analysis.samples import Floats, Sample, make_sample
 
 ROUNDS = 4  # of refitting
 
@@ -33,6 +33,11 @@ class Regressed:
     def sizes(self) -> tuple[int, int]:
         """Networks of the baseline and of the candidate."""
         return self.errors[0].size, self.errors[1].size
+
+    @property
+    def populations(self) -> tuple[Sample, Sample]:
+        """Both with their errors as they are, not moved along the line."""
+        return make_sample(self.errors[0], name="baseline"), make_sample(self.errors[1], name="candidate")
 
     def confidence(self, statistic: Statistic, rng: np.random.Generator) -> Confidence:
         """Return the confidence distribution of the difference at equal complexity."""

@@ -1,15 +1,15 @@
-"""Pictures: table -> Axes, one function a figure. Nothing is computed here that a reader might want as a number."""
+"""The two pictures of a search."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from anynas.analysis.edf import edf
+from anynas.figures.edfs import draw_edf
+from anynas.figures.looks import ACCENT, INK
+from anynas.figures.pages import save
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-INK, ACCENT = "0.25", "#0072B2"  # readable in print and for colour-blind readers
 
 
 def draw_search(
@@ -69,48 +69,3 @@ def draw_error_flops(table: "pd.DataFrame", front: "pd.DataFrame", ax: "Axes", *
     ax.set(xlabel="flops (millions of multiply-adds)", ylabel="validation error (%)")
     ax.legend(frameon=False)
     return ax
-
-
-def draw_edf(table: "pd.DataFrame", ax: "Axes", *, label: str) -> "Axes":
-    """Draw the EDF of a population's errors.
-
-    Args:
-        table: Complete trials, with error.
-        ax: Where to draw.
-        label: What the population is.
-    """
-    distribution = edf(table["error"].to_numpy())
-    errors = [distribution.errors[0], *distribution.errors]
-    ax.step(
-        errors,
-        [0.0, *distribution.cumulative],
-        where="post",
-        color=ACCENT,
-        label=f"{label} (n = {len(table)})",
-    )
-    ax.set(xlabel="validation error (%)", ylabel="share of networks with at most this error", ylim=(0, 1.02))
-    ax.legend(frameon=False, loc="lower right")
-    return ax
-
-
-def save(path: Path, draw: Any, *, title: str, footer: str) -> Path:
-    """Make a picture of one panel and return its path.
-
-    Args:
-        path: Where to write it.
-        draw: Called with the Axes.
-        title: Above the panel.
-        footer: Below it: n, seed, fidelity, version, machine.
-    """
-    import seaborn
-    from matplotlib.figure import Figure
-
-    with seaborn.axes_style("ticks"):
-        figure = Figure(figsize=(6.4, 4.4), layout="constrained")  # not pyplot's: no backend is touched
-        ax = figure.subplots()
-        draw(ax)
-        ax.set_title(title, fontsize=11)
-        seaborn.despine(figure)
-        figure.supxlabel(footer, fontsize=7, color="0.4")
-        figure.savefig(path, dpi=160)
-    return path

@@ -5,13 +5,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from anynas.analysis.comparison import Comparison
+from anynas.analysis.panels import Panel, comparison_panel
 from anynas.errors import RunError, SettingsError
+from anynas.figures import draw_study
 from anynas.folder import write_json
 from anynas.store import Run, load_run
-from anynas.study.judging import Verdicts
+from anynas.study.judging import Verdicts, compared, selection_of
 from anynas.study.running import CLAIMS, Declaration, declarations, write_declarations
 from anynas.terminal import text_of
-from anynas.views_of_studies import print_verdicts
+from anynas.views.studies import print_details, print_verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,13 +72,39 @@ def write_results(verdicts: Verdicts, results: Results, folder: Path) -> dict[st
         results.curves.to_parquet(folder / CURVES, index=False)
         write_declarations(results.first, results.last, folder)
         write_json(folder / VERDICTS, json.loads(json.dumps(verdicts.to_dict(), allow_nan=False)))
-        (folder / TEXT).write_text(text_of(lambda console: print_verdicts(console, verdicts)), encoding="utf-8")
+        (folder / TEXT).write_text(text_of(print_verdicts, verdicts) + text_of(print_details, verdicts), "utf-8")
+        figures = draw_study(
+            results.table, results.curves, _panels(verdicts, results.table), folder, footer=_footer(verdicts)
+        )
     except OSError as error:
         raise SettingsError(f"{folder}: must be a folder that can be written to; {error.strerror or error}") from None
     return {
         "verdicts": folder / TEXT,
         "the same as JSON": folder / VERDICTS,
         "table": folder / TABLE,
-        "learning curves": folder / CURVES,
+        "learning curves as a table": folder / CURVES,
         "claims as declared": folder / CLAIMS,
+        **figures,
     }
+
+
+def _panels(verdicts: Verdicts, table: "pd.DataFrame") -> list[tuple[str, Comparison, Panel]]:
+    """Return each judged claim with its populations as they were compared."""
+    found = []
+    for claim in verdicts.claims:
+        if claim.comparison is not None:
+            rows, baseline, candidate = compared(table, claim.stated)
+            panel = comparison_panel(rows, baseline=baseline, candidate=candidate, **selection_of(claim.stated))
+            found.append((claim.stated.name, claim.comparison, panel))
+    return found
+
+
+def _footer(verdicts: Verdicts) -> str:
+    """Return what every figure says of where its numbers come from."""
+    made = verdicts.provenance
+    complete = sum(row["complete"] for row in verdicts.populations)
+    texts = {name: ", ".join(map(str, made[name])) for name in ("epochs", "images", "device")}
+    return (
+        f"n = {complete:,}, seed {verdicts.seed}, {texts['epochs']} epochs of {texts['images']} images; anynas "
+        f"{', '.join(made['anynas_version'])}, torch {', '.join(made['torch_version'])}, {texts['device']}"
+    )

@@ -4,12 +4,13 @@ import io
 import math
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+Content = TypeVar("Content")
 PIPED_WIDTH = 400
 
 
@@ -22,10 +23,10 @@ def make_console() -> Console:
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
-def text_of(show: Callable[[Console], None]) -> str:
-    """Return what a function prints, as a plain text of at most 80 columns."""
+def text_of(show: Callable[[Console, Content], None], content: Content) -> str:
+    """Return what a function prints of something, as a plain text of at most 80 columns."""
     text = io.StringIO()
-    show(Console(file=text, width=80, highlight=False, markup=False, emoji=False, color_system=None))
+    show(Console(file=text, width=80, highlight=False, markup=False, emoji=False, color_system=None), content)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
 
 

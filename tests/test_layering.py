@@ -32,8 +32,6 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "terminal",
     "progress",
     "views",
-    "views_of_comparisons",
-    "views_of_studies",
     "results",
     "cli",
     "__main__",

@@ -51,7 +51,7 @@ def _compare(options: argparse.Namespace) -> int:
     from anynas.analysis.summaries import summarise
     from anynas.designspace import Bounds
     from anynas.terminal import make_console
-    from anynas.views_of_comparisons import print_comparison
+    from anynas.views.comparisons import print_comparison
 
     bands = {name: getattr(options, name) for name in ("flops", "params", "activations")}
     _ = Bounds(**bands)  # checks them

@@ -40,7 +40,7 @@ def _power(options: argparse.Namespace) -> int:
     from anynas.analysis.claims import Claim
     from anynas.analysis.estimands import check_statistic
     from anynas.terminal import make_console
-    from anynas.views_of_comparisons import print_power
+    from anynas.views.comparisons import print_power
 
     _ = Claim(kind=options.claim, margin=options.margin)  # checks it
     check_statistic(options.statistic)

@@ -29,7 +29,7 @@ def _sample(options: argparse.Namespace) -> int:
 
     from anynas.designspace import Bounds, load_space
     from anynas.terminal import make_console
-    from anynas.views import print_draws
+    from anynas.views.spaces import print_draws
 
     space = load_space(options.space, regime=options.regime)
     if options.n < 0 or options.start < 0:

@@ -48,7 +48,7 @@ def _search(options: argparse.Namespace) -> int:
     from anynas.progress import Reporter
     from anynas.terminal import make_console
     from anynas.trials import load_fidelity, load_recipe
-    from anynas.views import print_files, print_plan, print_winner
+    from anynas.views.searches import print_files, print_plan, print_winner
 
     console = make_console()
     space = load_space(options.space, regime=options.regime)

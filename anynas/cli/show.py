@@ -29,7 +29,7 @@ def _show(options: argparse.Namespace) -> int:
     from anynas.architecture import images_of, load_architecture, named_architectures
     from anynas.designspace import builtin_spaces, load_space
     from anynas.terminal import make_console
-    from anynas.views import print_architecture, print_space
+    from anynas.views.spaces import print_architecture, print_space
 
     console, name = make_console(), options.name
     if name in builtin_spaces() or name.endswith(".toml"):

@@ -13,7 +13,7 @@ def add(commands: Commands) -> None:
 def _spaces(options: argparse.Namespace) -> int:
     from anynas.designspace import builtin_spaces, load_space
     from anynas.terminal import make_console
-    from anynas.views import print_spaces
+    from anynas.views.spaces import print_spaces
 
     print_spaces(make_console(), [load_space(name) for name in builtin_spaces()])
     return 0

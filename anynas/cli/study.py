@@ -55,8 +55,8 @@ def _run(options: argparse.Namespace) -> int:
     from anynas.study.judging import judge
     from anynas.study.running import estimate, plan_study, run_plan
     from anynas.terminal import make_console
-    from anynas.views import print_files
-    from anynas.views_of_studies import print_study_plan, print_verdicts
+    from anynas.views.searches import print_files
+    from anynas.views.studies import print_study_plan, print_verdicts
 
     console = make_console()
     plan = plan_study(
@@ -103,8 +103,8 @@ def _judge(options: argparse.Namespace) -> int:
     from anynas.study.judging import judge_table
     from anynas.study.running import declaration_of, plan_study
     from anynas.terminal import make_console
-    from anynas.views import print_files
-    from anynas.views_of_studies import print_verdicts
+    from anynas.views.searches import print_files
+    from anynas.views.studies import print_verdicts
 
     if options.run is None and (Path(options.study) / "run.json").is_file():
         folder, study = Path(options.study), None

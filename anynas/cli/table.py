@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
 def _table(options: argparse.Namespace) -> int:
     from anynas.store import load_run
     from anynas.terminal import make_console, plural
-    from anynas.views import print_files, print_trials
+    from anynas.views.searches import print_files, print_trials
 
     table = load_run(options.run).table()
     if options.sort not in table.columns:

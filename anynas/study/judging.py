@@ -45,6 +45,7 @@ class Verdicts:
 
     study: str
     description: str
+    seed: int
     alpha: float
     claims: tuple[JudgedClaim, ...]
     populations: tuple[dict[str, Any], ...]  # one row each, as `summarise` gives them, with the models planned
@@ -66,6 +67,7 @@ class Verdicts:
             "schema": 1,
             "study": self.study,
             "description": self.description,
+            "seed": self.seed,
             "alpha": self.alpha,
             "final": self.is_final,
             "notices": list(self.notices),
@@ -113,8 +115,9 @@ def judge_table(table: "pd.DataFrame", *, first: Declaration, last: Declaration)
     claims = _together([_judged(table, stated, last.alpha) for stated in last.claims])
     rows = [{**row, "planned": last.models.get(row["population"], 0)} for row in summarise(table, last.models)]
     return Verdicts(
-        study=str(table["study"].iloc[0]) if len(table) else "",
+        study=last.study,
         description=last.description,
+        seed=last.seed,
         alpha=last.alpha,
         claims=tuple(claims),
         populations=tuple(rows),
@@ -152,10 +155,9 @@ def compared(table: "pd.DataFrame", stated: StatedClaim) -> tuple["pd.DataFrame"
     return sides[candidate | baseline], *names
 
 
-def arguments_of(stated: StatedClaim) -> dict[str, Any]:
-    """Return a claim as arguments of `compare_populations`, but for table, baseline and candidate."""
-    names = ("claim", "margin", "statistic", "control", "method", "paired")
-    return {"by": SIDE, **{name: getattr(stated, name) for name in names}, **stated.bands}
+def selection_of(stated: StatedClaim) -> dict[str, Any]:
+    """Return what a claim holds fixed, as arguments of `compare_populations` and `comparison_panel`."""
+    return {"by": SIDE, "control": stated.control, "method": stated.method, "paired": stated.paired, **stated.bands}
 
 
 def _judged(table: "pd.DataFrame", stated: StatedClaim, alpha: float) -> JudgedClaim:
@@ -170,7 +172,14 @@ def _judged(table: "pd.DataFrame", stated: StatedClaim, alpha: float) -> JudgedC
             )
             return JudgedClaim(stated=stated, comparison=None, reason=reason, too_early=True)
         comparison = compare_populations(
-            rows, baseline=baseline, candidate=candidate, alpha=alpha, **arguments_of(stated)
+            rows,
+            baseline=baseline,
+            candidate=candidate,
+            claim=stated.claim,
+            margin=stated.margin,
+            statistic=stated.statistic,
+            alpha=alpha,
+            **selection_of(stated),
         )
     except SettingsError as error:
         return JudgedClaim(stated=stated, comparison=None, reason=str(error))

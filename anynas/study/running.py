@@ -203,9 +203,11 @@ def jobs(plan: StudyPlan) -> Iterator[Job]:
 class Declaration:
     """What a study claimed at some time, with how many models it planned."""
 
+    study: str
     at: str
     anynas_version: str
     description: str
+    seed: int
     alpha: float
     models: dict[str, int]
     claims: tuple[StatedClaim, ...]
@@ -229,9 +231,11 @@ def declarations(folder: Path) -> tuple[Declaration, Declaration]:
 def declaration_of(study: Study) -> Declaration:
     """Return what a study claims now."""
     return Declaration(
+        study=study.name,
         at=now(),
         anynas_version=__version__,
         description=study.description,
+        seed=study.seed,
         alpha=study.alpha,
         models={name: population.models for name, population in study.populations.items()},
         claims=study.claims,

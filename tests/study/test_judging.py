@@ -53,6 +53,8 @@ def errors(n: int, mean: float, seed: int, sd: float = 2.0) -> np.ndarray[Any, A
 
 def declared(*claims: StatedClaim, models: dict[str, int] | None = None, alpha: float = 0.05) -> Declaration:
     return Declaration(
+        study="mine",
+        seed=0,
         at="2026-01-01T00:00:00+00:00",
         anynas_version="0.1.0",
         description="",

@@ -8,7 +8,7 @@ from rich.console import Console
 
 import anynas
 from anynas.analysis.holm import judge_together
-from anynas.views_of_comparisons import print_comparison, pvalue
+from anynas.views.comparisons import print_comparison, pvalue
 
 ERRORS = np.random.default_rng(0).normal(20, 1, (2, 40))
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from anynas.terminal import count, duration, plural, print_table
+from anynas.views.comparisons import print_comparison
 
 if TYPE_CHECKING:
     from anynas.study.judging import JudgedClaim, Verdicts
@@ -68,6 +69,19 @@ def print_verdicts(console: Console, verdicts: "Verdicts") -> None:
     console.print(f"errors: top-1, validation, percent; claims judged together by Holm at alpha {verdicts.alpha:g}")
     for notice in verdicts.notices:
         console.print(f"note: {notice}")
+
+
+def print_details(console: Console, verdicts: "Verdicts") -> None:
+    """Print each claim's comparison in full."""
+    rows = {row["population"]: row for row in verdicts.populations}
+    for claim in verdicts.claims:
+        if claim.comparison is not None:
+            console.print()
+            console.print(f"{claim.stated.name}: {claim.verdict}")
+            whole = not (claim.stated.population or claim.stated.within)
+            print_comparison(
+                console, claim.comparison, [rows[name] for name in claim.stated.populations] if whole else ()
+            )
 
 
 def _print_claim(console: Console, claim: "JudgedClaim") -> None:

@@ -1,0 +1,84 @@
+"""What the commands print about a search and its run: the plan, the winner, trials, files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from anynas.architecture import Architecture
+from anynas.terminal import count, duration, plural, print_table
+from anynas.views.spaces import print_choices
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from anynas.driver.search import Estimate, SearchPlan
+    from anynas.store import Run
+
+
+def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None") -> None:
+    """Print what a search will do, and about how long that takes."""
+    setting = plan.setting
+    epochs = setting.fidelity.epochs
+    lines = [
+        f"{setting.space.name}: {setting.space.size():.3g} networks; {_bounds(plan)}",
+        f"data {plan.data.name}: {setting.num_images:,} images, {plural(epochs, 'epoch')} a trial, on "
+        f"{plan.workplace.device}",
+        f"sampler {plan.sampler}, seed {setting.seed}, executor {plan.executor}",
+    ]
+    if expected is None:
+        lines.append("how long a trial takes there is known when the first has ended")
+    elif expected.trials == expected.num_final_trainings == 0:
+        lines.append("all of it is finished: nothing is trained again")
+    else:
+        lines.append(
+            f"about {duration(expected.total_seconds)}: {plural(expected.trials, 'trial')}, then "
+            f"{expected.num_final_trainings} trainings to choose the winner; "
+            f"{duration(expected.seconds_per_trial)} each, {expected.workers} at once"
+        )
+    lines.append(f"run {plan.path}")
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def print_winner(console: Console, run: "Run") -> None:
+    """Print a finished search: the winner's stages, errors and cost, the Pareto front, and the count of trials."""
+    result = run.result()
+    console.print()
+    console.print(f"winner: trial {result['number']}, {result['key']}")
+    print_choices(console, Architecture.from_dict(result["architecture"]))
+    errors = result["validation_errors"]
+    each = ", ".join(f"{error:.2f}" for error in errors)
+    tested = "unknown, its training failed" if result["test_error"] is None else f"{result['test_error']:.2f} %"
+    console.print(f"validation error  {result['validation_error_mean']:.2f} %, mean of {len(errors)} seeds ({each})")
+    console.print(f"test error        {tested}")
+    console.print(f"flops             {count(result['flops'])} multiply-adds")
+    console.print(f"params            {count(result['params'])}")
+    console.print()
+    console.print("Pareto front of error and flops, one seed each")
+    rows = [[int(r.number), float(r.error), count(r.flops), count(r.params), r.key] for r in run.front().itertuples()]
+    print_table(console, ["trial", "error %", "flops", "params", "key"], rows)
+    console.print()
+    console.print(f"{plural(result['trials'], 'trial')}: {result['failed']} failed, {result['diverged']} diverged")
+
+
+def print_files(console: Console, files: dict[str, Path]) -> None:
+    """Print where things are, as seen from the current folder."""
+    here = Path.cwd()
+    for what, path in files.items():
+        console.print(f"{what}: {path.relative_to(here) if path.is_relative_to(here) else path}", soft_wrap=True)
+
+
+def print_trials(console: Console, table: "pd.DataFrame") -> None:
+    """Print a line a trial."""
+    rows = [
+        [int(r.number), float(r.error), count(r.flops), count(r.params), float(r.seconds), r.key, r.reason or r.state]
+        for r in table.itertuples()
+    ]
+    print_table(console, ["trial", "error %", "flops", "params", "seconds", "key", "state"], rows)
+
+
+def _bounds(plan: "SearchPlan") -> str:
+    ranges = {name: getattr(plan.bounds, name) for name in ("flops", "params", "activations")}
+    given = {name: band for name, band in ranges.items() if band is not None}
+    return ", ".join(f"{name} {count(low)} to {count(high)}" for name, (low, high) in given.items()) or "no bounds"

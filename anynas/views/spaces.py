@@ -1,0 +1,138 @@
+"""What the commands print about spaces, their draws, and architectures."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+
+from anynas.architecture import Architecture
+from anynas.counting import complexity, layer_summary
+from anynas.designspace import DesignSpace
+from anynas.designspace.forms import form_of
+from anynas.designspace.space import CONSTRAINTS, Member
+from anynas.layers import Shape
+from anynas.terminal import count, plural, print_table
+
+LONGEST_SIZE = 26  # characters that `anynas spaces` gives a number
+
+
+def print_spaces(console: Console, spaces: list[DesignSpace]) -> None:
+    """Print a line a space; sizes too long for a column are rounded there, and exact below."""
+    sizes = {space.name: f"{space.size():,}" for space in spaces}
+    shown = {
+        name: size if len(size) <= LONGEST_SIZE else f"{float(size.replace(',', '')):.3g}"
+        for name, size in sizes.items()
+    }
+    columns = ["space", "family", "free", "size", "what it is"]
+    rows = [[s.name, s.family, s.dimension, shown[s.name], s.description] for s in spaces]
+    print_table(console, columns, rows, right=["size"])
+    for name, size in sizes.items():
+        if size != shown[name]:
+            console.print(f"\n{name} has exactly {size}", soft_wrap=True)
+
+
+def print_space(console: Console, space: DesignSpace) -> None:
+    """Print a space's parameters, laws, constraints and size, and its regime."""
+    stages = f"{space.stages} stages" if isinstance(space.stages, int) else f"stages {space.stages.law}"
+    console.print(f"{space.name}: {space.description or 'a design space'} ({space.family}, {stages})", soft_wrap=True)
+    console.print(f"{space.dimension} free parameters, {space.size():,} settings", soft_wrap=True)
+    console.print()
+    rows = []
+    for parameter in space.all_parameters:
+        kinds = [kind for kind in CONSTRAINTS if parameter.name in getattr(space, kind)]
+        each = space.each(parameter)
+        rows.append(
+            [
+                parameter.name.replace("_", " "),
+                each,
+                parameter.law,
+                ", ".join(kinds) or ("" if each == "network" else "free"),
+            ]
+        )
+    print_table(console, ["parameter", "one a", "law", "across stages"], rows)
+    if space.family == "regnet":
+        console.print(f"of all lines those with {space.stages} stages, none skipped")
+    for name, value in space.fixed.items():
+        console.print(f"{name.replace('_', ' ')} {_value(value)} throughout")
+    _print_regime(console, space)
+
+
+def print_architecture(console: Console, architecture: Architecture, input_shape: Shape, num_classes: int) -> None:
+    """Print an architecture layer by layer, and what it costs."""
+    summary = layer_summary(architecture, input_shape=input_shape, num_classes=num_classes)
+    counted = complexity(architecture, input_shape=input_shape, num_classes=num_classes)
+    console.print(f"{architecture.family} {architecture.key} at {_text(input_shape)}, {num_classes} classes")
+    rows = [[r.layer, _text(r.output_shape), int(r.params), int(r.flops)] for r in summary.itertuples()]
+    print_table(console, ["layer", "output shape", "params", "flops"], rows)
+    console.print()
+    console.print(f"flops        {counted.flops:,} multiply-adds")
+    console.print(f"params       {counted.params:,}")
+    console.print(f"activations  {counted.activations:,}")
+
+
+def print_draws(console: Console, space: DesignSpace, members: Iterable[Member], *, start: int) -> None:
+    """Print a line a draw: its choices, and what it costs at the regime's input."""
+    regime = space.regime
+    shared = {*space.tie, *space.equal}
+    per_block = [p.name.replace("_", " ") for p in space.parameters if space.each(p) == "block"]
+    listed = [p for p in space.parameters if len(p.values) > 1 and space.each(p) != "block"]
+    rows = []
+    for number, (architecture, point) in enumerate(members, start=start):
+        counted = complexity(architecture, input_shape=regime.input_shape, num_classes=regime.num_classes)
+        values = space.columns_at(point)
+        choices = [
+            "-".join(_value(values[c]) for c in (p.columns[:1] if p.name in shared else p.columns) if c in values)
+            for p in listed
+        ]
+        rows.append([number, *choices, count(counted.flops), count(counted.params), architecture.key])
+    headings = [p.name.replace("_", " ") for p in listed]
+    print_table(console, ["number", *headings, "flops", "params", "key"], rows)
+    if per_block:
+        console.print(f"--json also gives what each block has: {', '.join(per_block)}", soft_wrap=True)
+
+
+def print_choices(console: Console, architecture: Architecture) -> None:
+    """Print what was chosen: lists of one length as a table, a row a stage; then what there is once."""
+    form = form_of(architecture.family, 1)
+    fields = {name: value for name, value in architecture.to_dict().items() if name in form.fields}
+    lists = {name: value for name, value in fields.items() if isinstance(value, list)}
+    for length in dict.fromkeys(map(len, lists.values())):
+        columns = {name: value for name, value in lists.items() if len(value) == length}
+        heading = _each_of(architecture, next(iter(columns)))
+        rows = [[number, *row] for number, row in enumerate(zip(*columns.values(), strict=True), start=1)]
+        print_table(console, [heading, *(name.removesuffix("s").replace("_", " ") for name in columns)], rows)
+    once = [f"{name.replace('_', ' ')} {_value(value)}" for name, value in fields.items() if name not in lists]
+    if once:
+        console.print(", ".join(once), soft_wrap=True)
+
+
+def _print_regime(console: Console, space: DesignSpace) -> None:
+    regime, recipe, fidelity = space.regime, space.regime.recipe, space.regime.fidelity
+    console.print()
+    images = f"images {_text(regime.input_shape)}, {regime.num_classes} classes"
+    console.print(f"regime {regime.name}: {images}, data {regime.data or '(to be named)'}")
+    if space.family in ("anynet", "regnet"):  # other families have their own
+        stem = f"stem {regime.stem_width} channels, stride {regime.stem_stride}"
+        console.print(f"  {stem}; stage strides {regime.stage_stride}")
+    low, high = (count(bound) for bound in regime.flops)
+    shown = "all" if fidelity.images == "all" else f"{fidelity.images:,}"
+    console.print(f"  band {low} to {high} multiply-adds; {plural(fidelity.epochs, 'epoch')} of {shown} images a trial")
+    console.print(
+        f"  learning rate {recipe.learning_rate:g}, batch {recipe.batch_size}, weight decay {recipe.weight_decay:g}, "
+        f"initialisation {recipe.initialisation}",
+        soft_wrap=True,
+    )
+
+
+def _each_of(architecture: Architecture, field: str) -> str:
+    return "block" if field in architecture.parameters.block_fields else "stage"
+
+
+def _value(value: object) -> str:
+    """Return a value as its TOML file has it."""
+    if isinstance(value, (list, tuple)):
+        return "-".join(map(_value, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _text(shape: Shape) -> str:
+    return "x".join(map(str, shape))

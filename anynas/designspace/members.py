@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from anynas.architecture import Architecture
 from anynas.counting import Complexity, complexity, count_anynets
+from anynas.designspace.constraints import Indices
 from anynas.designspace.forms import Each, Form, form_of, shared_fields
 from anynas.designspace.groups import LENGTH, Settings, places
 from anynas.designspace.parameters import Parameter
@@ -75,14 +76,22 @@ class Members:
 
     def architectures(self, settings: Settings) -> Iterator[Architecture]:
         """Yield the architecture of each row."""
-        rows = zip(*(settings[p.name].tolist() for p in self.all_parameters), strict=True)
-        for row in rows:
-            values: dict[str, Any] = {}
-            for parameter, indices in zip(self.all_parameters, row, strict=True):
-                present = tuple(parameter.values[index] for index in indices if index != ABSENT)
-                values[parameter.name] = present[0] if self.each(parameter) == "network" else present
+        names = [parameter.name for parameter in self.all_parameters]
+        columns = (self._values(parameter, settings[parameter.name]) for parameter in self.all_parameters)
+        for row in zip(*columns, strict=True):
+            values = dict(zip(names, row, strict=True))
             stages = values.pop("stages", self.stages)
             yield Architecture(self.form.member(values, self._shared[stages]))
+
+    def _values(self, parameter: Parameter, indices: Indices) -> Iterator[Any]:
+        """Yield for each row (n, columns) the parameter's value, or the tuple of those that are there."""
+        value = parameter.values.__getitem__
+        if self.each(parameter) == "network":
+            return map(value, indices[:, 0].tolist())
+        rows: Iterable[list[int]] = indices.tolist()
+        if (indices == ABSENT).any():
+            rows = ([index for index in row if index != ABSENT] for row in rows)
+        return (tuple(map(value, row)) for row in rows)
 
     def settings_of(self, architecture: Architecture) -> Settings | None:
         """Return each parameter's positions in its grid, (1, columns); None if a value or fixed field is another."""

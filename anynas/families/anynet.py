@@ -35,6 +35,7 @@ Block: TypeAlias = Literal[
     "V",  # one 3x3
     "VR",  # V, residual
 ]
+_BLOCKS = get_args(Block)
 DEFAULT_SE_RATIO = 0.25
 
 
@@ -65,14 +66,16 @@ class AnyNet:
 
     def __post_init__(self) -> None:
         for name in ("depths", "widths", "bottleneck_ratios", "group_widths", "strides"):
-            values = checks.positive_integers(self.family, name, getattr(self, name))
-            object.__setattr__(self, name, values)
+            given = getattr(self, name)
+            values = checks.positive_integers(self.family, name, given)
+            if values is not given:
+                object.__setattr__(self, name, values)
             checks.length(self.family, name, values, self.depths)
         for name in ("stem_width", "stem_stride", "stem_kernel"):
             object.__setattr__(self, name, checks.positive_integer(self.family, name, getattr(self, name)))
         for name in ("stem_pool", "conv_bias"):
             checks.flag(self.family, name, getattr(self, name))
-        checks.word(self.family, "block", self.block, get_args(Block))
+        checks.word(self.family, "block", self.block, _BLOCKS)
         checks.odd_integer(self.family, "stem_kernel", self.stem_kernel)
         object.__setattr__(self, "se_ratio", checks.number(self.family, "se_ratio", self.se_ratio))
         if (self.block == "Y") != (self.se_ratio > 0) or not 0 <= self.se_ratio <= 1:

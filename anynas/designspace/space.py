@@ -290,7 +290,7 @@ class DesignSpace:
             line = ("depth", "w0", "wa", "wm")
             law = Line(**{name: named[name] for name in line}, stages=self._form.stages)
             rest = (independent(p, frozenset()) for name, p in named.items() if name not in line)
-            return (Group(tuple((name, 0) for name in line), law), *rest)
+            return (Group(tuple((name, slice(0, 1)) for name in line), law), *rest)
         per_block = [p for p in self.parameters if self._form.parameters[p.name] == "block"]
         per_stage = [p for p in self.parameters if self._form.parameters[p.name] == "stage"]
         if per_block:

@@ -64,9 +64,7 @@ def by_blocks(depth: Parameter, parameters: list[Parameter], kinds: Kinds) -> li
 
 def draw(groups: tuple[Group, ...], parameters: Mapping[str, Parameter], points: Points) -> Settings:
     """Map points (n, axes) to settings."""
-    settings = {
-        name: np.empty((len(points), p.count * p.blocks), dtype=np.int64) for name, p in parameters.items()
-    }
+    settings = {name: np.empty((len(points), p.count * p.blocks), dtype=np.int64) for name, p in parameters.items()}
     axis = 0
     for group in groups:
         drawn = group.law.indices(points[:, axis : axis + group.law.num_axes])

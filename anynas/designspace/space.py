@@ -176,7 +176,7 @@ class DesignSpace:
         for points, settings in self._parts(blocks, bounds):
             inside = np.arange(len(points))
             if bounds != Bounds():
-                inside = np.flatnonzero(bounds.accept(self._members.count(settings)))
+                inside = np.flatnonzero(bounds.accept(self._members.count(settings, bounds.quantities)))
             first = min(max(start - accepted, 0), len(inside))
             accepted, candidates = accepted + len(inside), candidates + len(points)
             fruitless = 0 if len(inside) else fruitless + len(points)

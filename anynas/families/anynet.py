@@ -66,10 +66,8 @@ class AnyNet:
 
     def __post_init__(self) -> None:
         for name in ("depths", "widths", "bottleneck_ratios", "group_widths", "strides"):
-            given = getattr(self, name)
-            values = checks.positive_integers(self.family, name, given)
-            if values is not given:
-                object.__setattr__(self, name, values)
+            values = checks.positive_integers(self.family, name, getattr(self, name))
+            object.__setattr__(self, name, values)
             checks.length(self.family, name, values, self.depths)
         for name in ("stem_width", "stem_stride", "stem_kernel"):
             object.__setattr__(self, name, checks.positive_integer(self.family, name, getattr(self, name)))

@@ -1,4 +1,4 @@
-"""Count a network before it is built: flops, params, activations, shapes; of one tree, or of many AnyNets at once.
+"""Count a network before it is built: flops, params, activations, shapes.
 
 Conventions are those of pycls, so that numbers compare with the published ones: one multiply-add is one flop;
 convolutions and linear layers count their biases; batch norm counts 2 params a channel and nothing else; activations
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from anynas.architecture import Architecture
 from anynas.errors import ArchitectureError
-from anynas.families.anynet import Block, compatible, squeeze_width
 from anynas.layers import (
     Activation,
     Concat,
@@ -32,9 +31,10 @@ from anynas.layers import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
+
+
+QUANTITIES = ("flops", "params", "activations")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,90 +266,3 @@ def _count_conv(
 
 def _count_norm(width: Any) -> Complexity:
     return Complexity(params=2 * width)
-
-
-def count_anynets(
-    *,
-    depths: "NDArray[np.int64]",
-    widths: "NDArray[np.int64]",
-    bottleneck_ratios: "NDArray[np.int64]",
-    group_widths: "NDArray[np.int64]",
-    strides: tuple[int, ...],
-    input_shape: Shape,
-    num_classes: int,
-    block: Block = "X",
-    stem_width: int = 32,
-    stem_stride: int = 2,
-    stem_kernel: int = 3,
-    stem_pool: bool = False,
-    se_ratio: float = 0.0,
-    conv_bias: bool = False,
-) -> Complexity:
-    """Count many AnyNets that differ in their stages alone, as `complexity` counts each.
-
-    Args:
-        depths: Nominal values, shape (n, stages); likewise widths, bottleneck_ratios and group_widths.
-        strides: One a stage, shared by all.
-        input_shape: One image, (C, H, W).
-        num_classes: Number of logits.
-        block: And the rest: as in `anynet`, shared by all.
-
-    Returns:
-        Arrays of shape (n,).
-
-    Raises:
-        ArchitectureError: The input is no image's shape.
-    """
-    import numpy as np
-
-    channels, height, width = image_shape(input_shape)
-    stem = Conv(stem_width, stem_kernel, stem_stride, padding=stem_kernel // 2)
-    height, width = _window(stem, height, width, _Place("stem"))
-    total = _count_conv(channels, stem_width, stem_kernel, height * width, bias=conv_bias) + _count_norm(stem_width)
-    if stem_pool:
-        height, width = _window(Pool("max", kernel=3, stride=2, padding=1), height, width, _Place("stem"))
-        total += Complexity(activations=stem_width * height * width)
-    by_stage = (np.ascontiguousarray(column.T) for column in (widths, bottleneck_ratios, group_widths))
-    effective = compatible(*by_stage, block=block)
-    repeats = np.ascontiguousarray(depths.T) - 1
-    in_width: NDArray[np.int64] = np.full(len(depths), stem_width, dtype=np.int64)
-    for stage, stride in enumerate(strides):
-        stage_width, inner_width, groups = (rows[stage] for rows in effective)
-        before = height * width
-        height, width = _window(Conv(1, 3, stride, padding=1), height, width, _Place(f"stage{stage + 1}"))
-        shared: dict[str, Any] = {"block": block, "se_ratio": se_ratio, "bias": conv_bias, "positions": height * width}
-        first = _count_block(in_width, stage_width, inner_width, groups, positions_before=before, **shared)
-        other = _count_block(stage_width, stage_width, inner_width, groups, positions_before=height * width, **shared)
-        total = total + first + other * repeats[stage]
-        if block != "V":
-            projected = np.full(len(depths), True) if stride != 1 else in_width != stage_width
-            projection = _count_conv(in_width, stage_width, 1, height * width, bias=conv_bias)
-            total += (projection + _count_norm(stage_width)) * projected
-        in_width = stage_width
-    head = in_width * num_classes + num_classes
-    return total + Complexity(flops=head, params=head, activations=num_classes)
-
-
-def _count_block(
-    in_width: Any,
-    width: Any,
-    inner_width: Any,
-    groups: Any,
-    *,
-    block: str,
-    se_ratio: float,
-    bias: bool,
-    positions_before: int,
-    positions: int,
-) -> Complexity:
-    """Count a block without its shortcut; the 1x1 in front works on the positions before the stride."""
-    if block in ("V", "VR"):
-        return _count_conv(in_width, width, 3, positions, bias=bias) + _count_norm(width)
-    total = _count_conv(in_width, inner_width, 1, positions_before, bias=bias)
-    total += _count_conv(inner_width, inner_width, 3, positions, groups=groups, bias=bias)
-    total += _count_conv(inner_width, width, 1, positions, bias=bias)
-    total += _count_norm(2 * inner_width + width)
-    if se_ratio > 0:
-        inside = squeeze_width(in_width, se_ratio)
-        total += _count_conv(inner_width, inside, 1, 1, bias=True) + _count_conv(inside, inner_width, 1, 1, bias=True)
-    return total

@@ -14,7 +14,8 @@ from oracles import hooked_complexity, without_values
 from torch import nn
 
 from anynas.architecture import Architecture, anynet, load_architecture
-from anynas.counting import Complexity, complexity, count_anynets, layer_summary, measure
+from anynas.counting import Complexity, complexity, layer_summary, measure
+from anynas.counting_anynets import count_anynets
 from anynas.errors import ArchitectureError
 from anynas.families.anynet import Block, compatible
 from anynas.families.regnet import published_regnets

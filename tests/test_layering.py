@@ -13,6 +13,7 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "families",
     "architecture",
     "counting",
+    "counting_anynets",
     "settings",
     "trials",
     "regimes",

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from anynas.counting import Complexity
+from anynas.counting import QUANTITIES, Complexity
 from anynas.errors import SpaceError
 
 Range = tuple[float, float]  # (low, high), both included
@@ -23,10 +23,8 @@ class Bounds:
     activations: Range | None = None
 
     def __post_init__(self) -> None:
-        for name in ("flops", "params", "activations"):
+        for name in self.quantities:
             given = getattr(self, name)
-            if given is None:
-                continue
             try:
                 low, high = (float(end) for end in given)
             except (TypeError, ValueError):
@@ -36,27 +34,30 @@ class Bounds:
             object.__setattr__(self, name, (low, high))
 
     def __str__(self) -> str:
-        ranges = {name: getattr(self, name) for name in ("flops", "params", "activations")}
-        return ", ".join(f"{name} {given[0]:g}:{given[1]:g}" for name, given in ranges.items() if given) or "no bounds"
+        ranges = {name: getattr(self, name) for name in self.quantities}
+        return ", ".join(f"{name} {low:g}:{high:g}" for name, (low, high) in ranges.items()) or "no bounds"
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Those that are bounded."""
+        return tuple(name for name in QUANTITIES if getattr(self, name) is not None)
 
     def accept(self, complexity: Complexity) -> Any:
         """Return whether the complexity lies within all bounds: a bool, or an array of them for arrays of counts."""
         inside: Any = complexity.flops == complexity.flops  # all True, of the counts' shape
-        for name in ("flops", "params", "activations"):
-            given = getattr(self, name)
-            if given is not None:
-                count = getattr(complexity, name)
-                inside = inside & (given[0] <= count) & (count <= given[1])
+        for name in self.quantities:
+            low, high = getattr(self, name)
+            count = getattr(complexity, name)
+            inside = inside & (low <= count) & (count <= high)
         return inside
 
     def violation(self, complexity: Complexity) -> float:
         """Return the largest distance to a bound as a ratio's natural logarithm; at most 0 inside all of them."""
         worst = -math.inf
-        for name in ("flops", "params", "activations"):
-            given = getattr(self, name)
-            if given is not None:
-                count = math.log(max(getattr(complexity, name), 1))
-                worst = max(worst, math.log(max(given[0], 1)) - count, count - _log(given[1]))
+        for name in self.quantities:
+            low, high = getattr(self, name)
+            count = math.log(max(getattr(complexity, name), 1))
+            worst = max(worst, math.log(max(low, 1)) - count, count - _log(high))
         return max(worst, -1.0)
 
 

@@ -279,27 +279,30 @@ class _Inverse:
     OVERLAP = 1e-9  # of a part
 
     def __init__(self, tails: NDArray[np.float64]) -> None:
-        self.tails = tails
+        self._tails = tails
         self._ascending = np.ascontiguousarray(tails[-2::-1])
-        self._scale = self.PARTS / tails[0] if tails[0] > 0 else 0.0
+        self._in_parts = tails * (self.PARTS / tails[0]) if tails[0] > 0 else tails
         parts = np.arange(self.PARTS + 1)
         low = self._search((parts - self.OVERLAP) * (tails[0] / self.PARTS))
         high = self._search((parts + 1 + self.OVERLAP) * (tails[0] / self.PARTS))
-        self._answers = np.where(low == high, low, -1).astype(np.int16)  # -1: more than one
+        self._answers = np.where(low == high, low, -1)  # -1: more than one
 
     def take(self, previous: "NDArray[np.int64] | int", points: Points) -> Indices:
         """Return the largest index whose tail is at least (1 - u) of the previous index's tail.
 
         u = 0 stays there, u = 1 ends the grid.
         """
-        targets = self.tails[previous] * (1 - points)
-        indices = self._answers[(targets * self._scale).astype(np.intp)].astype(np.int64)
-        several = np.nonzero(indices < 0)
-        indices[several] = self._search(targets[several])
+        rest = 1 - points
+        parts = (self._in_parts[previous] * rest).astype(np.intp)
+        indices = self._answers.take(parts)
+        several = np.flatnonzero(indices < 0)
+        if len(several):
+            given = np.broadcast_to(previous, points.shape).flat[several]
+            indices.flat[several] = self._search(self._tails[given] * rest.flat[several])
         return indices
 
     def _search(self, targets: NDArray[np.float64]) -> NDArray[np.int64]:
-        return np.asarray(len(self.tails) - 2 - np.searchsorted(self._ascending, targets, side="left"), dtype=np.int64)
+        return np.asarray(len(self._tails) - 2 - np.searchsorted(self._ascending, targets, side="left"), dtype=np.int64)
 
 
 def _centre(tails: NDArray[np.float64], previous: "NDArray[np.int64] | int", indices: Indices) -> Points:

@@ -22,7 +22,7 @@ Settings = dict[str, Indices]  # parameter -> positions in its values, (n, colum
 class Group:
     """A law, and the columns that it draws."""
 
-    columns: tuple[tuple[str, int], ...]  # parameter and column
+    columns: tuple[tuple[str, slice], ...]  # parameters, and which columns of theirs
     law: Constraint
 
     @property
@@ -36,13 +36,12 @@ class Group:
 def independent(parameter: Parameter, kinds: frozenset[str]) -> Group:
     """Return a parameter's own law."""
     count = parameter.count * parameter.blocks
-    columns = tuple((parameter.name, column) for column in range(count))
-    return Group(columns, constraint_for(kinds, parameter.probabilities, count))
+    return Group(((parameter.name, slice(0, count)),), constraint_for(kinds, parameter.probabilities, count))
 
 
 def by_stages(stages: Parameter, parameters: list[Parameter], kinds: Kinds) -> Group:
     """Return the law of a number of stages and of all that is chosen for each of them."""
-    columns = [(stages.name, 0), *((p.name, column) for p in parameters for column in range(p.count))]
+    columns = [(stages.name, slice(0, 1)), *((p.name, slice(0, p.count)) for p in parameters)]
     return Group(tuple(columns), Repeated(stages, tuple((p, kinds(p.name)) for p in parameters)))
 
 
@@ -65,23 +64,24 @@ def by_blocks(depth: Parameter, parameters: list[Parameter], kinds: Kinds) -> li
             )
     groups = [independent(p, kinds(p.name)) for p in tied]
     for stage in range(depth.count):
-        columns = [(depth.name, stage)]
-        columns += [(p.name, stage * p.blocks + block) for p in members for block in range(p.blocks)]
+        columns = [(depth.name, slice(stage, stage + 1))]
+        columns += [(p.name, slice(stage * p.blocks, (stage + 1) * p.blocks)) for p in members]
         groups.append(Group(tuple(columns), Repeated(depth, tuple((p, frozenset()) for p in members))))
     return groups
 
 
 def draw(groups: tuple[Group, ...], parameters: Mapping[str, Parameter], points: Points) -> Settings:
     """Map points (n, axes) to settings."""
-    settings = {
-        name: np.full((len(points), p.count * p.blocks), ABSENT, dtype=np.int64) for name, p in parameters.items()
-    }
+    settings = {name: np.empty((len(points), p.count * p.blocks), dtype=np.int64) for name, p in parameters.items()}
     axis = 0
     for group in groups:
         drawn = group.law.indices(points[:, axis : axis + group.law.num_axes])
         axis += group.law.num_axes
-        for position, (name, column) in enumerate(group.columns):
-            settings[name][:, column] = drawn[:, position]
+        begin = 0
+        for name, columns in group.columns:
+            end = begin + columns.stop - columns.start
+            settings[name][:, columns] = drawn[:, begin:end]
+            begin = end
     _drop_absent_blocks(settings, parameters)
     return settings
 
@@ -105,7 +105,7 @@ def places(parameter: Parameter, each: Each, depths: tuple[int, ...]) -> list[in
 
 
 def _columns(group: Group, settings: Settings) -> Indices:
-    columns = np.stack([settings[name][:, column] for name, column in group.columns], axis=1)
+    columns = np.concatenate([settings[name][:, columns] for name, columns in group.columns], axis=1)
     if isinstance(group.law, Repeated):
         return columns
     return np.where(columns == ABSENT, columns[:, :1], columns)  # a choice tied over blocks that are not all there

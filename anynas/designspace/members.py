@@ -2,13 +2,17 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anynas.architecture import Architecture
-from anynas.counting import Complexity, complexity, count_anynets
+from anynas.counting import QUANTITIES, Complexity, complexity
+from anynas.counting_anynets import Shared, StageTable, count_anynets
+from anynas.designspace.constraints import Indices
 from anynas.designspace.forms import Each, Form, form_of, shared_fields
 from anynas.designspace.groups import LENGTH, Settings, places
 from anynas.designspace.parameters import Parameter
@@ -16,6 +20,8 @@ from anynas.designspace.repeats import ABSENT
 from anynas.families import Family
 from anynas.regimes import Regime
 
+LARGEST_TABLE = 4096  # entries a stage: to fill it costs no more than to count so many candidates
+STAGE_FIELDS = ("depths", "widths", "bottleneck_ratios", "group_widths")
 CHECKED_ONE_BY_ONE = 32  # of a longer grid the ends are checked alone
 
 
@@ -75,14 +81,22 @@ class Members:
 
     def architectures(self, settings: Settings) -> Iterator[Architecture]:
         """Yield the architecture of each row."""
-        rows = zip(*(settings[p.name].tolist() for p in self.all_parameters), strict=True)
-        for row in rows:
-            values: dict[str, Any] = {}
-            for parameter, indices in zip(self.all_parameters, row, strict=True):
-                present = tuple(parameter.values[index] for index in indices if index != ABSENT)
-                values[parameter.name] = present[0] if self.each(parameter) == "network" else present
+        names = [parameter.name for parameter in self.all_parameters]
+        columns = (self._values(parameter, settings[parameter.name]) for parameter in self.all_parameters)
+        for row in zip(*columns, strict=True):
+            values = dict(zip(names, row, strict=True))
             stages = values.pop("stages", self.stages)
             yield Architecture(self.form.member(values, self._shared[stages]))
+
+    def _values(self, parameter: Parameter, indices: Indices) -> Iterator[Any]:
+        """Yield for each row (n, columns) the parameter's value, or the tuple of those that are there."""
+        value = parameter.values.__getitem__
+        if self.each(parameter) == "network":
+            return map(value, indices[:, 0].tolist())
+        rows: Iterable[list[int]] = indices.tolist()
+        if (indices == ABSENT).any():
+            rows = ([index for index in row if index != ABSENT] for row in rows)
+        return (tuple(map(value, row)) for row in rows)
 
     def settings_of(self, architecture: Architecture) -> Settings | None:
         """Return each parameter's positions in its grid, (1, columns); None if a value or fixed field is another."""
@@ -119,18 +133,47 @@ class Members:
         one = {p.name: np.array([[p.values[0]] * (p.count * p.blocks)]) for p in self.parameters}
         return isinstance(self.stages, int) and self.form.anynets(one) is not None
 
-    def count(self, settings: Settings) -> Complexity:
-        """Count many members at the regime's input; arrays of one length."""
-        at: dict[str, Any] = {"input_shape": self.regime.input_shape, "num_classes": self.regime.num_classes}
+    def count(self, settings: Settings, quantities: Collection[str] = QUANTITIES) -> Complexity:
+        """Count many members at the regime's input; arrays of one length. Other quantities may be left at 0."""
+        if self._stage_table is not None:
+            at: Any = 0
+            for parameter in self._looked_up:
+                at = at * len(parameter.values) + settings[parameter.name]
+            depths = self._depths.take(settings[LENGTH])
+            return self._stage_table.count(np.ascontiguousarray(at.T), np.ascontiguousarray(depths.T), quantities)
         if self.counts_arrays:
-            assert isinstance(self.stages, int)
             values = {p.name: np.asarray(p.values)[settings[p.name]] for p in self.parameters}
-            stages: dict[str, Any] = self.form.anynets(values) or {}
-            shared = self._shared[self.stages]
-            return count_anynets(**stages, **shared, **at)
-        counted = [complexity(architecture, **at) for architecture in self.architectures(settings)]
-        names = (field.name for field in dataclasses.fields(Complexity))
-        return Complexity(**{name: np.array([getattr(one, name) for one in counted]) for name in names})
+            return count_anynets(**(self.form.anynets(values) or {}), **self._shared[self.most_stages], **self._images)
+        counted = [complexity(architecture, **self._images) for architecture in self.architectures(settings)]
+        return Complexity(**{name: np.array([getattr(one, name) for one in counted]) for name in QUANTITIES})
+
+    @property
+    def _images(self) -> dict[str, Any]:
+        return {"input_shape": self.regime.input_shape, "num_classes": self.regime.num_classes}
+
+    @property
+    def _looked_up(self) -> list[Parameter]:
+        """The parameters whose values together are a stage's entry in the table."""
+        return [parameter for parameter in self.parameters if parameter.name != LENGTH]
+
+    @functools.cached_property
+    def _depths(self) -> NDArray[np.int64]:
+        return np.array(next(p.values for p in self.parameters if p.name == LENGTH))
+
+    @functools.cached_property
+    def _stage_table(self) -> StageTable | None:
+        """What stages cost, where there are few of them and the table can tell."""
+        if not self.counts_arrays or any(self.each(p) != "stage" for p in self.parameters):
+            return None
+        sizes = [len(parameter.values) for parameter in self._looked_up]
+        shared = dict(self._shared[self.most_stages])
+        lists = {name: np.array(shared.pop(name))[:, None] for name in STAGE_FIELDS if name in shared}
+        common = Shared(**shared, **self._images)
+        if "depths" in lists or math.prod(sizes) > LARGEST_TABLE or not common.linear:
+            return None
+        grid = np.unravel_index(np.arange(math.prod(sizes)), sizes)
+        values = {p.name: np.array(p.values)[at] for p, at in zip(self._looked_up, grid, strict=True)}
+        return StageTable(common, **(self.form.anynets(values) or {}), **lists)
 
     @functools.cached_property
     def _shared(self) -> dict[int, dict[str, Any]]:

@@ -199,7 +199,7 @@ class DesignSpace:
         for points, settings in self._parts(blocks, bounds):
             inside = np.arange(len(points))
             if bounds != Bounds():
-                inside = np.flatnonzero(bounds.accept(self._members.count(settings)))
+                inside = np.flatnonzero(bounds.accept(self._members.count(settings, bounds.quantities)))
             first = min(max(start - accepted, 0), len(inside))
             accepted, candidates = accepted + len(inside), candidates + len(points)
             fruitless = 0 if len(inside) else fruitless + len(points)
@@ -313,7 +313,7 @@ class DesignSpace:
             line = ("depth", "w0", "wa", "wm")
             law = Line(**{name: named[name] for name in line}, stages=self._form.stages)
             rest = (independent(p, frozenset()) for name, p in named.items() if name not in line)
-            return (Group(tuple((name, 0) for name in line), law), *rest)
+            return (Group(tuple((name, slice(0, 1)) for name in line), law), *rest)
         per_block = [p for p in self.parameters if self._form.parameters[p.name] == "block"]
         per_stage = [p for p in self.parameters if self._form.parameters[p.name] == "stage"]
         if per_block:

@@ -35,6 +35,7 @@ Block: TypeAlias = Literal[
     "V",  # one 3x3
     "VR",  # V, residual
 ]
+_BLOCKS = get_args(Block)
 DEFAULT_SE_RATIO = 0.25
 
 
@@ -72,7 +73,7 @@ class AnyNet:
             object.__setattr__(self, name, checks.positive_integer(self.family, name, getattr(self, name)))
         for name in ("stem_pool", "conv_bias"):
             checks.flag(self.family, name, getattr(self, name))
-        checks.word(self.family, "block", self.block, get_args(Block))
+        checks.word(self.family, "block", self.block, _BLOCKS)
         checks.odd_integer(self.family, "stem_kernel", self.stem_kernel)
         object.__setattr__(self, "se_ratio", checks.number(self.family, "se_ratio", self.se_ratio))
         if (self.block == "Y") != (self.se_ratio > 0) or not 0 <= self.se_ratio <= 1:

@@ -5,6 +5,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -729,3 +730,43 @@ def test_fixed_fields_that_make_no_network_are_refused(fixed: dict[str, Any], me
     with pytest.raises(SpaceError) as caught:
         dataclasses.replace(A, fixed=fixed)
     assert str(caught.value) == message
+
+
+# Counting many candidates
+
+
+@pytest.mark.parametrize(
+    ("delta", "looked_up"),
+    [
+        ("", True),
+        ("[parameters.width]\nlow = 8\nhigh = 2048\nstep = 4\nlaw = 'uniform'", False),  # too large a table
+        ("[fixed]\nblock = 'Y'", False),  # squeeze-and-excitation rounds
+    ],
+)
+def test_many_candidates_are_counted_as_each_is_whether_or_not_costs_are_looked_up(
+    tmp_path: Path, delta: str, looked_up: bool
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'extends = "AnyNetA"\n{delta}\n')
+    check_counts(load_space(path), looked_up=looked_up)
+
+
+def test_lists_that_a_space_fixes_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'family = "anynet"\nregime = "fashion"\nstages = 2\n[parameters.depth]\nvalues = [1, 2, 3]\n'
+        "[parameters.width]\nvalues = [8, 16, 24]\n[fixed]\nbottleneck_ratios = [1, 2]\ngroup_widths = [8, 4]\n"
+    )
+    check_counts(load_space(path), looked_up=True)
+
+
+def check_counts(space: DesignSpace, *, looked_up: bool) -> None:
+    assert (space._members._stage_table is not None) == looked_up
+    settings = space._settings(np.random.default_rng(0).random((40, space.dimension)))
+    counted = space._members.count(settings)
+    at = {"input_shape": space.regime.input_shape, "num_classes": space.regime.num_classes}
+    for row, architecture in enumerate(space._members.architectures(settings)):
+        one = complexity(architecture, **at)
+        assert [one.flops, one.params, one.activations] == [
+            counts[row] for counts in (counted.flops, counted.params, counted.activations)
+        ]

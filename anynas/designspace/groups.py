@@ -28,9 +28,10 @@ class Group:
     @property
     def axes(self) -> tuple[tuple[str, int], ...]:
         """Parameter and column that each axis stands for: a tied choice's is its first column."""
+        each = [(name, column) for name, columns in self.columns for column in range(columns.start, columns.stop)]
         if isinstance(self.law, (Repeated, Line)):
-            return tuple(self.columns[column] for column in self.law.axis_columns)
-        return self.columns[: self.law.num_axes]
+            return tuple(each[column] for column in self.law.axis_columns)
+        return tuple(each[: self.law.num_axes])
 
 
 def independent(parameter: Parameter, kinds: frozenset[str]) -> Group:

@@ -103,7 +103,7 @@ def _footer(verdicts: Verdicts) -> str:
     """Return what every figure says of where its numbers come from."""
     made = verdicts.provenance
     complete = sum(row["complete"] for row in verdicts.populations)
-    texts = {name: ", ".join(map(str, made[name])) for name in ("epochs", "images", "device")}
+    texts = {name: " or ".join(map(str, made[name])) for name in ("epochs", "images", "device")}
     return (
         f"n = {complete:,}, seed {verdicts.seed}, {texts['epochs']} epochs of {texts['images']} images; anynas "
         f"{', '.join(made['anynas_version'])}, torch {', '.join(made['torch_version'])}, {texts['device']}"

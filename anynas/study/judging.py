@@ -112,8 +112,9 @@ def judge_table(table: "pd.DataFrame", *, first: Declaration, last: Declaration)
         SettingsError: A trial that did not fail has no finite error.
     """
     _check_errors(table)
-    claims = _together([_judged(table, stated, last.alpha) for stated in last.claims])
     rows = [{**row, "planned": last.models.get(row["population"], 0)} for row in summarise(table, last.models)]
+    growing = {row["population"] for row in rows if row["finished"] < row["planned"]}
+    claims = _together([_judged(table, stated, last.alpha, growing) for stated in last.claims])
     return Verdicts(
         study=last.study,
         description=last.description,
@@ -160,7 +161,8 @@ def selection_of(stated: StatedClaim) -> dict[str, Any]:
     return {"by": SIDE, "control": stated.control, "method": stated.method, "paired": stated.paired, **stated.bands}
 
 
-def _judged(table: "pd.DataFrame", stated: StatedClaim, alpha: float) -> JudgedClaim:
+def _judged(table: "pd.DataFrame", stated: StatedClaim, alpha: float, growing: set[str]) -> JudgedClaim:
+    """Return the verdict of one claim alone; what cannot be judged yet may be while its populations grow."""
     try:
         rows, baseline, candidate = compared(table, stated)
         complete = rows[rows["state"] == "complete"][SIDE].value_counts()
@@ -182,7 +184,8 @@ def _judged(table: "pd.DataFrame", stated: StatedClaim, alpha: float) -> JudgedC
             **selection_of(stated),
         )
     except SettingsError as error:
-        return JudgedClaim(stated=stated, comparison=None, reason=str(error))
+        early = bool(growing.intersection(stated.populations))
+        return JudgedClaim(stated=stated, comparison=None, reason=str(error), too_early=early)
     return JudgedClaim(stated=stated, comparison=comparison)
 
 

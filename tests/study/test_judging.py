@@ -160,6 +160,12 @@ def test_disjoint_ranges_under_a_control_are_one_line_and_spare_the_others() -> 
     assert verdicts["paired"].verdict == "supported"
 
 
+def test_ranges_that_do_not_meet_yet_may_meet_later() -> None:
+    table = TABLE.assign(params=np.where(TABLE["space"] == "a", 10_000, 90_000) + TABLE["number"])
+    (claim,) = judged(table, dataclasses.replace(BETTER, control="params"), models={"a": 40, "b": 41}).claims
+    assert (claim.verdict, claim.too_early) == ("not judged", True)
+
+
 def test_errors_that_are_no_numbers_are_refused() -> None:
     table = TABLE.copy()
     table.loc[50, "error"] = np.nan

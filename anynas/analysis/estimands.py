@@ -4,8 +4,11 @@
 scipy.stats.trim_mean does; with weights that share of the weight is, a network on the edge in part. Its variance is
 Tukey and McLaughlin's, of the Winsorised errors, and the difference's degrees of freedom are Yuen's (1974) and
 Welch's: with h = n minus those left out, h / (h - 1) sum w_i^2 (z_i - z)^2 / (1 - 2 trim)^2, which for equal weights is
-Yuen's (n - 1) s_z^2 / (h (h - 1)). With strata the deviations are from a stratum's own mean. *Mean*: the same without
-trimming, so Welch's interval. *Median*: the percentile bootstrap, whose law for it is exact.
+Yuen's (n - 1) s_z^2 / (h (h - 1)). Its skewness is removed by Hall's transformation (confidence.py), with the third
+cumulant of the Winsorised errors, sum w_i^3 (z_i - z)^3 / (1 - 2 trim)^3. With strata the deviations are from a
+stratum's own mean. *Mean*: the same without trimming, by Welch's interval as it is: a few networks that diverge rule
+its skewness too, and removing what is seen of that makes matters worse. *Median*: the percentile bootstrap, whose law
+for it is exact.
 """
 
 import math
@@ -13,7 +16,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from anynas.analysis.confidence import Confidence, Resampled, Student, from_components
+from anynas.analysis.confidence import Confidence, Moments, Resampled
 from anynas.analysis.resampling import RESAMPLES, TIE, quantiles, resampled_quantiles
 from anynas.analysis.samples import Floats, Sample
 from anynas.errors import SettingsError, did_you_mean
@@ -47,9 +50,8 @@ def difference(baseline: Sample, candidate: Sample, statistic: Statistic, rng: n
         draws = [resampled_quantiles(sample, HALF, RESAMPLES, rng)[:, 0] for sample in (baseline, candidate)]
         estimate = location(candidate, statistic) - location(baseline, statistic)
         return Resampled(estimate, np.sort(draws[1] - draws[0]))
-    parts = [_parts(sample, _trim(sample, statistic)) for sample in (baseline, candidate)]
-    variances, degrees = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
-    return from_components(parts[1][0] - parts[0][0], variances, degrees)
+    first, second = (_moments(sample, _trim(sample, statistic)) for sample in (baseline, candidate))
+    return second.minus(first).confidence()
 
 
 def single(sample: Sample, statistic: Statistic, rng: np.random.Generator) -> Confidence:
@@ -57,19 +59,12 @@ def single(sample: Sample, statistic: Statistic, rng: np.random.Generator) -> Co
     if statistic == "median":
         draws = resampled_quantiles(sample, HALF, RESAMPLES, rng)[:, 0]
         return Resampled(location(sample, statistic), np.sort(draws))
-    return from_components(*_parts(sample, _trim(sample, statistic)))
+    return _moments(sample, _trim(sample, statistic)).confidence()
 
 
-def weighted_mean(values: Floats, sample: Sample) -> tuple[float, Floats, Floats]:
-    """Return the mean of values, one a network of the sample, with the variances and degrees of its strata."""
-    return float(sample.weights @ values), *_variances(values, sample, 0.0)
-
-
-def mean_difference(first: tuple[float, Floats, Floats], second: tuple[float, Floats, Floats]) -> Student:
-    """Return the confidence distribution of the second mean less the first, each as `weighted_mean` gives it."""
-    parts = (first, second)
-    variances, degrees = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
-    return from_components(second[0] - first[0], variances, degrees)
+def weighted_mean(values: Floats, sample: Sample) -> Moments:
+    """Return the mean of values, one a network of the sample."""
+    return _of_strata(float(sample.weights @ values), values, sample, 0.0)
 
 
 def _trim(sample: Sample, statistic: Statistic) -> float:
@@ -78,10 +73,10 @@ def _trim(sample: Sample, statistic: Statistic) -> float:
     return math.floor(TRIM * n + TIE) / n if statistic == "trimmed_mean" else 0.0
 
 
-def _parts(sample: Sample, trim: float) -> tuple[float, Floats, Floats]:
-    """Return the trimmed mean, with the variances and degrees of freedom of its strata."""
+def _moments(sample: Sample, trim: float) -> Moments:
+    """Return the trimmed mean."""
     estimate, winsorised = _trimmed(sample, trim)
-    return estimate, *_variances(winsorised, sample, trim)
+    return _of_strata(estimate, winsorised, sample, trim)
 
 
 def _trimmed(sample: Sample, trim: float) -> tuple[float, Floats]:
@@ -94,8 +89,8 @@ def _trimmed(sample: Sample, trim: float) -> tuple[float, Floats]:
     return float(kept @ sample.errors / kept.sum()), np.clip(sample.errors, first, last)
 
 
-def _variances(values: Floats, sample: Sample, trim: float) -> tuple[Floats, Floats]:
-    """Return each stratum's part of the variance of a (trimmed) mean, and its degrees of freedom."""
+def _of_strata(estimate: float, values: Floats, sample: Sample, trim: float) -> Moments:
+    """Return a (trimmed) mean with what each stratum adds to its cumulants."""
     _, where = np.unique(sample.strata, return_inverse=True)
     mass, squares = (np.bincount(where, sample.weights**power) for power in (1, 2))
     size = (1 - 2 * trim) * mass**2 / squares
@@ -105,5 +100,10 @@ def _variances(values: Floats, sample: Sample, trim: float) -> tuple[Floats, Flo
             f"effective size {size.min():.3g}"
         )
     centre = np.bincount(where, sample.weights * values) / mass
-    deviations = np.bincount(where, (sample.weights * (values - centre[where])) ** 2)
-    return np.asarray(size / (size - 1) * deviations / (1 - 2 * trim) ** 2), np.asarray(size - 1)
+    deviations = sample.weights * (values - centre[where]) / (1 - 2 * trim)
+    return Moments(
+        estimate,
+        variances=size / (size - 1) * np.bincount(where, deviations**2),
+        degrees=size - 1,
+        thirds=np.asarray(np.bincount(where, deviations**3 * (trim > 0)), dtype=np.float64),  # a mean's is not used
+    )

@@ -12,7 +12,6 @@ import math
 import numpy as np
 from scipy import stats
 
-from anynas.analysis.confidence import from_components
 from anynas.analysis.estimands import weighted_mean
 from anynas.analysis.quantile_gaps import SHARES, QuantileGap, make_gaps
 from anynas.analysis.ranks import Interval, share_interval
@@ -44,7 +43,7 @@ def hodges_lehmann(differences: Sample, alpha: float) -> Interval:
 def prob_better(differences: Sample, alpha: float) -> Interval:
     """Return the share of pairs in which the candidate's error is lower, ties half."""
     won = np.where(differences.errors < 0, 1.0, np.where(differences.errors == 0, 0.5, 0.0))
-    spread = from_components(*weighted_mean(won, differences))
+    spread = weighted_mean(won, differences).confidence()
     return share_interval(spread.estimate, spread, differences.errors.size, alpha)
 
 

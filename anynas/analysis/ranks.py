@@ -22,7 +22,7 @@ from scipy import stats
 
 from anynas.analysis.bands import dkw_half_width
 from anynas.analysis.confidence import Student
-from anynas.analysis.estimands import mean_difference, weighted_mean
+from anynas.analysis.estimands import weighted_mean
 from anynas.analysis.samples import Floats, Sample
 
 STEPS = 80  # of a bisection: beyond the precision of its ends
@@ -52,9 +52,9 @@ def prob_better(baseline: Sample, candidate: Sample, alpha: float) -> Interval:
     """Return P(candidate's error < baseline's) + P(equal) / 2."""
     won = weighted_mean(_share_below(candidate, baseline.errors), baseline)
     lost = weighted_mean(_share_below(baseline, candidate.errors), candidate)
-    spread = mean_difference(lost, won)  # its standard error is that of `won`: both parts add
+    spread = won.minus(lost).confidence()  # its standard error is that of `won`: both parts add
     pairs = min(baseline.effective_size, candidate.effective_size)
-    return share_interval(won[0], spread, pairs, alpha)
+    return share_interval(won.estimate, spread, pairs, alpha)
 
 
 def share_interval(share: float, spread: Student, pairs: float, alpha: float) -> Interval:
@@ -74,7 +74,7 @@ def hodges_lehmann(baseline: Sample, candidate: Sample, alpha: float) -> Interva
     moved = dataclasses.replace(candidate, errors=candidate.errors - shift)
     won = weighted_mean(_share_below(moved, baseline.errors), baseline)
     lost = weighted_mean(_share_below(baseline, moved.errors), moved)
-    spread = mean_difference(lost, won)
+    spread = won.minus(lost).confidence()
     reach = 0.0 if spread.standard_error == 0 else stats.t.ppf(1 - alpha / 2, spread.degrees) * spread.standard_error
     low = _difference_quantile(baseline, candidate, max(0.5 - reach, 0.0))
     high = _difference_quantile(baseline, candidate, min(0.5 + reach, 1.0))

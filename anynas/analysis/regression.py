@@ -45,8 +45,8 @@ class Regressed:
         draws = np.sort(np.concatenate(list(self._draws(statistic, rng))))
         if statistic == "median":
             return Resampled(plain.estimate, draws)
-        degrees = plain.degrees if isinstance(plain, Student) else np.inf
-        return Student(plain.estimate, float(np.std(draws, ddof=1)), degrees)
+        assert isinstance(plain, Student)
+        return dataclasses.replace(plain, standard_error=float(np.std(draws, ddof=1)))
 
     def whole(self, alpha: float, rng: np.random.Generator) -> Whole:
         """Return what the whole of both EDFs of adjusted errors says."""

@@ -12,6 +12,9 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import anynas
+from anynas.analysis.confidence import Student
+from anynas.analysis.estimands import difference, single
+from anynas.analysis.samples import make_sample
 from anynas.errors import SettingsError
 
 POPULATION = st.lists(st.integers(500, 3000).map(lambda k: k / 100) | st.just(90.0), min_size=2, max_size=30)
@@ -22,14 +25,46 @@ def populations(n=60, m=45, seed=0):
     return rng.gamma(4, 2, n).round(2) + 8, rng.gamma(5, 2, m).round(2) + 7
 
 
-def test_the_trimmed_mean_and_its_interval_are_scipys_of_yuen():
+def test_the_trimmed_mean_and_its_error_are_scipys_of_yuen_and_so_is_an_interval_without_skewness():
     baseline, candidate = populations(63, 48)  # neither is a multiple of ten
     found = anynas.compare(baseline, candidate)
     assert_allclose(found.difference, stats.trim_mean(candidate, 0.1) - stats.trim_mean(baseline, 0.1), rtol=1e-12)
     answer = stats.ttest_ind(candidate, baseline, trim=0.1, equal_var=False)
     assert_allclose(found.difference / found.standard_error, answer.statistic, rtol=1e-10)
     reach = stats.t.ppf(0.975, answer.df) * found.standard_error
-    assert_allclose([found.ci_low, found.ci_high], [found.difference - reach, found.difference + reach], rtol=1e-10)
+    samples = make_sample(baseline, name="b"), make_sample(candidate, name="c")
+    plain = dataclasses.replace(difference(*samples, "trimmed_mean", np.random.default_rng(0)), skewness=0.0)
+    yuens = [found.difference - reach, found.difference + reach]
+    assert_allclose([plain.quantile(0.025), plain.quantile(0.975)], yuens, rtol=1e-10)
+    assert_allclose([found.ci_low, found.ci_high], yuens, atol=0.05 * reach)
+    symmetric = np.concatenate([candidate, 2 * candidate.mean() - candidate])
+    both = anynas.compare(-symmetric + 2 * symmetric.mean(), symmetric)
+    assert both.ci_high + both.ci_low == pytest.approx(2 * both.difference, abs=1e-9), "no skewness, no correction"
+
+
+def test_removing_skewness_makes_both_sides_of_a_trimmed_mean_miss_alike():
+    rng = np.random.default_rng(11)
+    truth = stats.trim_mean(rng.gamma(0.5, size=4_000_000), 0.1)
+    missed = np.zeros((2, 2))  # with and without the correction, below and above
+    for _ in range(4_000):
+        sample = make_sample(rng.gamma(0.5, size=25), name="drawn")
+        seen = single(sample, "trimmed_mean", rng)
+        for row, confidence in enumerate((seen, dataclasses.replace(seen, skewness=0.0))):
+            missed[row] += confidence.cdf(truth) > 0.95, confidence.cdf(truth) < 0.05
+    corrected, plain = missed / 4_000
+    assert plain[0] > 0.065, "an upper bound of t is passed too often"
+    assert plain[1] < 0.04
+    assert abs(corrected - 0.05).max() < 0.017, "three standard errors, and what is left"
+    assert abs(corrected[0] - 0.05) < abs(plain[0] - 0.05) / 2
+
+
+@pytest.mark.parametrize("skewness", [-2.0, -0.3, 1e-7, 0.3, 2.0])
+def test_bounds_and_p_values_agree_whatever_the_skewness(skewness):
+    seen = Student(1.5, 0.4, 20.0, skewness)
+    levels = np.linspace(0.001, 0.999, 41)
+    bounds = [seen.quantile(p) for p in levels]
+    assert all(np.diff(bounds) > 0)
+    assert_allclose([seen.cdf(x) for x in bounds], levels, atol=1e-7)
 
 
 def test_the_means_interval_is_scipys_of_welch():
@@ -62,7 +97,7 @@ def test_a_paired_trimmed_mean_is_tukeys_and_mclaughlins():
     factor = math.sqrt(49 / 50 * 40 / 39)  # Yuen's variance against theirs
     middle = (low + high) / 2
     assert found.difference == pytest.approx(middle)
-    assert_allclose(found.ci_high - middle, factor * (high - middle), rtol=0.01)
+    assert_allclose(found.ci_high - found.ci_low, factor * (high - low), rtol=0.01)
     assert found.paired
     assert found.held == "all but one thing, by pairs"
 

@@ -26,6 +26,8 @@ STAGE_FIELDS = ("depths", "widths", "bottleneck_ratios", "group_widths")
 MADE_TOGETHER = 128  # networks made at a time: who draws one does not wait for thousands
 CHECKED_ONE_BY_ONE = 32  # of a longer grid the ends are checked alone
 
+_List = tuple[str, tuple[int, ...]]  # an AnyNet's field, and its values
+
 
 @dataclasses.dataclass(frozen=True)
 class Members:
@@ -180,17 +182,15 @@ class Members:
     @functools.cached_property
     def _stage_table(self) -> StageTable | None:
         """What stages cost, where there are few of them and the table can tell."""
-        if not self.in_arrays or any(self.each(p) != "stage" for p in self.parameters):
+        if not self.in_arrays or not isinstance(self.form, Fields):
             return None
-        sizes = [len(parameter.values) for parameter in self._looked_up]
         shared = dict(self._shared[self.most_stages])
-        lists = {name: np.array(shared.pop(name))[:, None] for name in STAGE_FIELDS if name in shared}
+        fixed = {name: shared.pop(name) for name in STAGE_FIELDS if name in shared}
+        grids = {self.form.field(parameter.name): parameter.values for parameter in self._looked_up}
         common = Shared(**shared, **self._images)
-        if "depths" in lists or math.prod(sizes) > LARGEST_TABLE or not common.linear:
+        if "depths" in fixed or math.prod(map(len, grids.values())) > LARGEST_TABLE or not common.linear:
             return None
-        grid = np.unravel_index(np.arange(math.prod(sizes)), sizes)
-        values = {p.name: self._grids[p.name][at] for p, at in zip(self._looked_up, grid, strict=True)}
-        return StageTable(common, **(self.form.anynets(values) or {}), **lists)
+        return _table(common, tuple(fixed.items()), tuple(grids.items()))
 
     @functools.cached_property
     def _shared(self) -> dict[int, dict[str, Any]]:
@@ -225,3 +225,14 @@ class Members:
             filled[parameter.name] = value if each == "network" else (value,) * number
         given = shared_fields(self.form, self.fixed, self.regime, stages)
         return self.form.template(filled, given, stages)
+
+
+@functools.lru_cache(maxsize=8)
+def _table(shared: Shared, fixed: tuple[_List, ...], grids: tuple[_List, ...]) -> StageTable:
+    """Return what stages cost for all combinations of the grids' values, the last grid's running fastest.
+
+    Spaces with the same grids and regime share it.
+    """
+    combined = np.meshgrid(*(values for _, values in grids), indexing="ij")
+    lists = {name: values.ravel() for (name, _), values in zip(grids, combined, strict=True)}
+    return StageTable(shared, **lists, **{name: np.array(values)[:, None] for name, values in fixed})

@@ -101,7 +101,7 @@ class DesignSpace:
         named = {parameter.name: parameter.columns for parameter in self.all_parameters}
         return tuple(named[name][column] for group in self._groups for name, column in group.axes)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Identity of the law: hexadecimal; equal for spaces that differ in name, description or regime alone.
 

@@ -4,10 +4,11 @@ What a layer costs is `counting`'s affair; the sums here are held to its count o
 """
 
 import dataclasses
+import functools
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from anynas.counting import QUANTITIES, Complexity, _count_conv, _count_norm, _Place, _window, image_shape
+from anynas.counting import Complexity, _count_conv, _count_norm, _Place, _window, image_shape
 from anynas.families.anynet import Block, compatible, squeeze_width
 from anynas.layers import Conv, Pool, Shape
 
@@ -129,11 +130,11 @@ class Shared:
 
 
 class _StagePlace(NamedTuple):
-    """Where a stage works: its stride, and the positions before and behind it."""
+    """Where a stage works: its stride, and the positions before and behind it; or arrays of these, of many stages."""
 
     stride: int
-    before: int
-    positions: int
+    before: Any
+    positions: Any
 
 
 class StageTable:
@@ -154,23 +155,26 @@ class StageTable:
         import numpy as np
 
         start, places = shared.stem()
-        nominal = np.broadcast_arrays(np.empty((len(places), 1)), widths, bottleneck_ratios, group_widths)[1:]
+        before, positions = (np.array(column)[:, None] for column in list(zip(*places, strict=True))[1:])
+        everywhere = _StagePlace(shared.strides[0], before, positions)  # of strides it only matters which are 1: none
+        nominal = np.broadcast_arrays(widths, bottleneck_ratios, group_widths)
         effective = compatible(*nominal, block=shared.block)
-        firsts, others, slopes = [], [], []
-        for place, *stage in zip(places, *effective, strict=True):
-            width, inner_width, groups = stage
-            first = shared.first_block(place, 0, width, inner_width, groups)
-            firsts.append(first)
-            others.append(shared.other_block(place, width, inner_width, groups))
-            slopes.append(shared.first_block(place, 1, width, inner_width, groups) + first * -1)
-        firsts[0] += start + slopes[0] * shared.stem_width
-        firsts[-1] += shared.head(effective[0][-1])
-        self._first_of_stage = np.arange(len(places))[:, None] * effective[0].shape[1]
-        self._widths = effective[0].ravel()
-        self._costs = {
-            quantity: [np.concatenate([getattr(c, quantity) for c in costs]) for costs in (firsts, others, slopes)]
-            for quantity in QUANTITIES
-        }
+        first = shared.first_block(everywhere, 0, *effective)
+        other = shared.other_block(everywhere, *effective)
+        slope = shared.first_block(everywhere, 1, *effective) + first * -1
+        every_width = np.broadcast_to(effective[0], (len(places), effective[0].shape[-1]))
+        head = shared.head(every_width[-1])
+        self._first_of_stage = np.arange(len(places))[:, None] * every_width.shape[1]
+        self._widths = every_width.ravel()
+
+        @functools.cache  # filled when it is counted
+        def costs(quantity: str) -> "list[NDArray[np.int64]]":
+            parts = [np.broadcast_to(getattr(c, quantity), every_width.shape).copy() for c in (first, other, slope)]
+            parts[0][0] += getattr(start, quantity) + parts[2][0] * shared.stem_width
+            parts[0][-1] += getattr(head, quantity)
+            return [part.ravel() for part in parts]
+
+        self._costs = costs
 
     def count(
         self, settings: "NDArray[np.int64]", depths: "NDArray[np.int64]", quantities: Collection[str]
@@ -189,7 +193,7 @@ class StageTable:
         widths = self._widths.take(at[:-1])
         counts = {}
         for quantity in quantities:
-            first, other, slope = self._costs[quantity]
+            first, other, slope = self._costs(quantity)
             own = first.take(at) + more * other.take(at)
             counts[quantity] = own.sum(axis=0) + (widths * slope.take(at[1:])).sum(axis=0)
         return Complexity(**counts)

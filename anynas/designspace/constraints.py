@@ -297,7 +297,7 @@ class _Inverse:
         indices = self._answers.take(parts)
         several = np.flatnonzero(indices < 0)
         if len(several):
-            given = np.broadcast_to(previous, points.shape).flat[several]
+            given = previous if isinstance(previous, int) else previous[several]
             indices.flat[several] = self._search(self._tails[given] * rest.flat[several])
         return indices
 

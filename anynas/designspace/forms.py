@@ -46,9 +46,6 @@ class Form(Protocol):
     def sets(self, name: str) -> frozenset[str]:
         """Return the fields that a parameter sets."""
 
-    def member(self, values: Values, shared: Mapping[str, Any]) -> Family:
-        """Return the family's parameters for one value of each parameter, and the fields that all members share."""
-
     def template(self, values: Values, shared: Mapping[str, Any], stages: int) -> Family:
         """Return some member with so many stages, to read from it the fields that all share."""
 
@@ -56,7 +53,7 @@ class Form(Protocol):
         """Return the values that make the member, or None if none do; their grids need not hold them."""
 
     def anynets(self, values: Arrays) -> Arrays | None:
-        """Return many members' stages as `count_anynets` takes them; None where the family is no AnyNet."""
+        """Return many members' lists, each (n, stages); None where the family is no AnyNet, or a choice no list."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +95,7 @@ class Fields:
         return name if self.parameters[name] == "network" else f"{name}s"
 
     def member(self, values: Values, shared: Mapping[str, Any]) -> Family:
-        """Return the family's parameters."""
+        """Return the family's parameters for one value of each parameter, and the fields that all members share."""
         return self._made(self.family, values, shared)
 
     def template(self, values: Values, shared: Mapping[str, Any], stages: int) -> Family:
@@ -144,10 +141,6 @@ class LineForm:
     def sets(self, name: str) -> frozenset[str]:
         """Return the lists of stages that the line makes, or the list that is the same in all stages."""
         return frozenset({f"{name}s"} if name in ("bottleneck_ratio", "group_width") else {"depths", "widths"})
-
-    def member(self, values: Values, shared: Mapping[str, Any]) -> Family:
-        """Return the AnyNet that the line describes."""
-        return regnet_parameters(**{**shared, **values})
 
     def template(self, values: Values, shared: Mapping[str, Any], stages: int) -> Family:
         """Return the narrowest AnyNet with so many stages: which lines have as many is not known yet."""
@@ -198,7 +191,7 @@ def fixable(form: Form) -> set[str]:
 
 
 def shared_fields(form: Form, fixed: Mapping[str, Any], regime: Regime, stages: int) -> dict[str, Any]:
-    """Return the fields that all members with so many stages share, as `Form.member` takes them.
+    """Return the fields that all members with so many stages share, as `Form.template` takes them.
 
     Lists that a space fixes, and a family's own defaults, serve networks of fewer stages by their first values.
     """

@@ -73,7 +73,7 @@ def by_blocks(depth: Parameter, parameters: list[Parameter], kinds: Kinds) -> li
 
 def draw(groups: tuple[Group, ...], parameters: Mapping[str, Parameter], points: Points) -> Settings:
     """Map points (n, axes) to settings."""
-    settings = {name: np.empty((len(points), p.count * p.blocks), dtype=np.int64) for name, p in parameters.items()}
+    settings: Settings = {}
     axis = 0
     for group in groups:
         drawn = group.law.indices(points[:, axis : axis + group.law.num_axes])
@@ -81,7 +81,12 @@ def draw(groups: tuple[Group, ...], parameters: Mapping[str, Parameter], points:
         begin = 0
         for name, columns in group.columns:
             end = begin + columns.stop - columns.start
-            settings[name][:, columns] = drawn[:, begin:end]
+            num_columns = parameters[name].count * parameters[name].blocks
+            if end - begin == num_columns:  # all of its columns: no copy
+                settings[name] = drawn[:, begin:end]
+            else:
+                whole = settings.setdefault(name, np.empty((len(points), num_columns), dtype=np.int64))
+                whole[:, columns] = drawn[:, begin:end]
             begin = end
     _drop_absent_blocks(settings, parameters)
     return settings

@@ -13,16 +13,20 @@ from anynas.architecture import Architecture
 from anynas.counting import QUANTITIES, Complexity, complexity
 from anynas.counting_anynets import Shared, StageTable, count_anynets
 from anynas.designspace.constraints import Indices
-from anynas.designspace.forms import Each, Form, form_of, shared_fields
+from anynas.designspace.forms import Each, Fields, Form, form_of, shared_fields
 from anynas.designspace.groups import LENGTH, Settings, places
 from anynas.designspace.parameters import Parameter
 from anynas.designspace.repeats import ABSENT
 from anynas.families import Family
+from anynas.families.anynet import AnyNet, anynets_like
 from anynas.regimes import Regime
 
 LARGEST_TABLE = 4096  # entries a stage: to fill it costs no more than to count so many candidates
 STAGE_FIELDS = ("depths", "widths", "bottleneck_ratios", "group_widths")
+MADE_TOGETHER = 128  # networks made at a time: who draws one does not wait for thousands
 CHECKED_ONE_BY_ONE = 32  # of a longer grid the ends are checked alone
+
+_List = tuple[str, tuple[int, ...]]  # an AnyNet's field, and its values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +66,7 @@ class Members:
     def check(self) -> None:
         """Raise ArchitectureError unless there are members with each number of stages, and with each value."""
         first = {p.name: p.values[0] for p in self.parameters}
-        for stages in self.stage_numbers:
-            self._template(first, stages)
+        _ = self._templates
         for parameter in self.parameters:
             few = len(parameter.values) <= CHECKED_ONE_BY_ONE
             for value in parameter.values[1:] if few else parameter.values[-1:]:
@@ -81,6 +84,19 @@ class Members:
 
     def architectures(self, settings: Settings) -> Iterator[Architecture]:
         """Yield the architecture of each row."""
+        if self.in_arrays:
+            return map(Architecture, self._anynets(settings))
+        return self._one_by_one(settings)
+
+    def _anynets(self, settings: Settings) -> Iterator[AnyNet]:
+        template = self._templates[self.most_stages]
+        assert isinstance(template, AnyNet)
+        for begin in range(0, len(settings[self.parameters[0].name]), MADE_TOGETHER):
+            part = {name: columns[begin : begin + MADE_TOGETHER] for name, columns in settings.items()}
+            yield from anynets_like(template, **self._lists(part))
+
+    def _one_by_one(self, settings: Settings) -> Iterator[Architecture]:
+        assert isinstance(self.form, Fields)
         names = [parameter.name for parameter in self.all_parameters]
         columns = (self._values(parameter, settings[parameter.name]) for parameter in self.all_parameters)
         for row in zip(*columns, strict=True):
@@ -128,8 +144,8 @@ class Members:
         return settings
 
     @functools.cached_property
-    def counts_arrays(self) -> bool:
-        """Whether many candidates are counted at once."""
+    def in_arrays(self) -> bool:
+        """Whether many members are counted and made at once."""
         one = {p.name: np.array([[p.values[0]] * (p.count * p.blocks)]) for p in self.parameters}
         return isinstance(self.stages, int) and self.form.anynets(one) is not None
 
@@ -139,11 +155,10 @@ class Members:
             at: Any = 0
             for parameter in self._looked_up:
                 at = at * len(parameter.values) + settings[parameter.name]
-            depths = self._depths.take(settings[LENGTH])
+            depths = self._grids[LENGTH].take(settings[LENGTH])
             return self._stage_table.count(np.ascontiguousarray(at.T), np.ascontiguousarray(depths.T), quantities)
-        if self.counts_arrays:
-            values = {p.name: np.asarray(p.values)[settings[p.name]] for p in self.parameters}
-            return count_anynets(**(self.form.anynets(values) or {}), **self._shared[self.most_stages], **self._images)
+        if self.in_arrays:
+            return count_anynets(**self._lists(settings), **self._shared[self.most_stages], **self._images)
         counted = [complexity(architecture, **self._images) for architecture in self.architectures(settings)]
         return Complexity(**{name: np.array([getattr(one, name) for one in counted]) for name in QUANTITIES})
 
@@ -156,38 +171,44 @@ class Members:
         """The parameters whose values together are a stage's entry in the table."""
         return [parameter for parameter in self.parameters if parameter.name != LENGTH]
 
+    def _lists(self, settings: Settings) -> dict[str, NDArray[Any]]:
+        """Return the lists of many AnyNets, each (n, stages)."""
+        return self.form.anynets({name: grid.take(settings[name]) for name, grid in self._grids.items()}) or {}
+
     @functools.cached_property
-    def _depths(self) -> NDArray[np.int64]:
-        return np.array(next(p.values for p in self.parameters if p.name == LENGTH))
+    def _grids(self) -> dict[str, NDArray[Any]]:
+        return {parameter.name: np.array(parameter.values) for parameter in self.parameters}
 
     @functools.cached_property
     def _stage_table(self) -> StageTable | None:
         """What stages cost, where there are few of them and the table can tell."""
-        if not self.counts_arrays or any(self.each(p) != "stage" for p in self.parameters):
+        if not self.in_arrays or not isinstance(self.form, Fields):
             return None
-        sizes = [len(parameter.values) for parameter in self._looked_up]
         shared = dict(self._shared[self.most_stages])
-        lists = {name: np.array(shared.pop(name))[:, None] for name in STAGE_FIELDS if name in shared}
+        fixed = {name: shared.pop(name) for name in STAGE_FIELDS if name in shared}
+        grids = {self.form.field(parameter.name): parameter.values for parameter in self._looked_up}
         common = Shared(**shared, **self._images)
-        if "depths" in lists or math.prod(sizes) > LARGEST_TABLE or not common.linear:
+        if "depths" in fixed or math.prod(map(len, grids.values())) > LARGEST_TABLE or not common.linear:
             return None
-        grid = np.unravel_index(np.arange(math.prod(sizes)), sizes)
-        values = {p.name: np.array(p.values)[at] for p, at in zip(self._looked_up, grid, strict=True)}
-        return StageTable(common, **(self.form.anynets(values) or {}), **lists)
+        return _table(common, tuple(fixed.items()), tuple(grids.items()))
 
     @functools.cached_property
     def _shared(self) -> dict[int, dict[str, Any]]:
         """For each number of stages all fields that no parameter sets, as the family completes them."""
-        first = {p.name: p.values[0] for p in self.parameters}
-        templates = {stages: self._template(first, stages) for stages in self.stage_numbers}
         return {
             stages: {
                 field.name: getattr(member, field.name)
                 for field in dataclasses.fields(member)
                 if field.name not in self._chosen
             }
-            for stages, member in templates.items()
+            for stages, member in self._templates.items()
         }
+
+    @functools.cached_property
+    def _templates(self) -> dict[int, Family]:
+        """Some member with each number of stages."""
+        first = {p.name: p.values[0] for p in self.parameters}
+        return {stages: self._template(first, stages) for stages in self.stage_numbers}
 
     @functools.cached_property
     def _chosen(self) -> frozenset[str]:
@@ -204,3 +225,14 @@ class Members:
             filled[parameter.name] = value if each == "network" else (value,) * number
         given = shared_fields(self.form, self.fixed, self.regime, stages)
         return self.form.template(filled, given, stages)
+
+
+@functools.lru_cache(maxsize=8)
+def _table(shared: Shared, fixed: tuple[_List, ...], grids: tuple[_List, ...]) -> StageTable:
+    """Return what stages cost for all combinations of the grids' values, the last grid's running fastest.
+
+    Spaces with the same grids and regime share it.
+    """
+    combined = np.meshgrid(*(values for _, values in grids), indexing="ij")
+    lists = {name: values.ravel() for (name, _), values in zip(grids, combined, strict=True)}
+    return StageTable(shared, **lists, **{name: np.array(values)[:, None] for name, values in fixed})

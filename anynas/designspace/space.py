@@ -76,6 +76,8 @@ class DesignSpace:
                     raise SpaceError(f'{kind}: unknown parameter "{name}"{did_you_mean(name, names)}')
                 if self._form.parameters[name] == "network":
                     raise SpaceError(f"{kind}: {name} must be a choice of each stage; it is one for the whole network")
+        if isinstance(self._form, LineForm) and isinstance(self.stages, Parameter):
+            raise SpaceError(f"stages must be one number for the lines of {self.family}; got {self.stages.law}")
         try:
             self._members.check()
         except ArchitectureError as error:
@@ -99,7 +101,7 @@ class DesignSpace:
         named = {parameter.name: parameter.columns for parameter in self.all_parameters}
         return tuple(named[name][column] for group in self._groups for name, column in group.axes)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Identity of the law: hexadecimal; equal for spaces that differ in name, description or regime alone.
 
@@ -178,7 +180,7 @@ class DesignSpace:
     @property
     def batch(self) -> int:
         """How many candidates are best counted at a time."""
-        return BLOCK if self._members.counts_arrays else COUNTED_TOGETHER
+        return BLOCK if self._members.in_arrays else COUNTED_TOGETHER
 
     def accepted(self, blocks: Iterable[Points], bounds: Bounds, *, start: int = 0) -> Iterator[Member]:
         """Decode points, block by block, and yield the architectures within the bounds from the `start`-th on.
@@ -195,7 +197,7 @@ class DesignSpace:
             EmptyBandError: Very many candidates in a row were outside the bounds.
         """
         accepted = candidates = fruitless = 0
-        patience = FRUITLESS if self._members.counts_arrays else FRUITLESS_TREES
+        patience = FRUITLESS if self._members.in_arrays else FRUITLESS_TREES
         for points, settings in self._parts(blocks, bounds):
             inside = np.arange(len(points))
             if bounds != Bounds():
@@ -342,7 +344,7 @@ class DesignSpace:
         """Yield points and their settings, in parts small enough that what is counted in vain costs little."""
         for points in blocks:
             settings = self._settings(points)
-            step = len(points) if self._members.counts_arrays or bounds == Bounds() else COUNTED_TOGETHER
+            step = len(points) if self._members.in_arrays or bounds == Bounds() else COUNTED_TOGETHER
             for begin in range(0, len(points), step):
                 part = slice(begin, begin + step)
                 yield points[part], {name: columns[part] for name, columns in settings.items()}

@@ -169,6 +169,36 @@ def anynet_parameters(
     )
 
 
+def anynets_like(template: AnyNet, **lists: "NDArray[np.int64]") -> list[AnyNet]:
+    """Return many AnyNets that differ from the template in some lists alone.
+
+    Each is what `dataclasses.replace` would return. But their lists are checked all at once, and nothing else is again:
+    the template has been, and no other field's range depends on a list.
+
+    Args:
+        template: Has all that is the same in all.
+        **lists: Fields' values, each (n, stages).
+
+    Raises:
+        ArchitectureError: A value is out of range, or the lists differ from the template's in length.
+    """
+    for name, values in lists.items():
+        if values.dtype != int or (values < 1).any():
+            checks.positive_integers(AnyNet.family, name, values.ravel().tolist())
+        checks.length(AnyNet.family, name, values.T, template.strides, source="strides")
+    made = [AnyNet.__new__(AnyNet) for _ in next(iter(lists.values()))]
+    for field in dataclasses.fields(AnyNet):
+        put = getattr(AnyNet, field.name).__set__  # as the constructor does, past what keeps a frozen one frozen
+        if field.name in lists:
+            for one, value in zip(made, zip(*lists[field.name].T.tolist(), strict=True), strict=True):
+                put(one, value)
+        else:
+            value = getattr(template, field.name)
+            for one in made:
+                put(one, value)
+    return made
+
+
 def published() -> dict[str, AnyNet]:
     """Return the lecture's RegNet: two stages, biases in the convolutions."""
     regnetx32 = anynet_parameters(

@@ -5,7 +5,7 @@ What must hold, then what came; the line begins with the family's name.
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 from anynas.errors import ArchitectureError, did_you_mean
@@ -93,7 +93,7 @@ def word(family: str, name: str, value: Any, known: tuple[str, ...]) -> Any:
     return value
 
 
-def length(family: str, name: str, values: tuple[Any, ...], like: tuple[Any, ...], *, source: str = "depths") -> None:
+def length(family: str, name: str, values: Sized, like: Sized, *, source: str = "depths") -> None:
     """Check that a list has one value a stage, as another has."""
     if len(values) != len(like):
         raise ArchitectureError(

@@ -13,7 +13,7 @@ from oracles import hooked_complexity, without_values
 from scipy import stats
 from torch.nn import functional
 
-from anynas.architecture import load_architecture, named_architectures
+from anynas.architecture import load_architecture, named_architectures, regnet
 from anynas.counting import complexity
 from anynas.data import load_data
 from anynas.designspace import Bounds, DesignSpace, builtin_spaces, load_space
@@ -259,6 +259,14 @@ def test_every_regnet_drawn_has_four_stages_and_no_level_skipped() -> None:
         top = np.log((line["w0"] + line["wa"] * (line["depth"] - 1)) / line["w0"]) / np.log(line["wm"])
         assert len(widths) == 4
         assert round(float(top)) == 3
+
+
+def test_a_regnet_drawn_is_what_its_line_makes() -> None:
+    drawn = space("RegNetY").draws(seed=3, bounds=Bounds())
+    for architecture, point in itertools.islice(drawn, 200):
+        line = space("RegNetY").columns_at(point)
+        stem = {name: getattr(architecture.parameters, name) for name in ("stem_width", "stem_kernel", "stem_stride")}
+        assert architecture == regnet(**line, se_ratio=0.25, strides=architecture.parameters.strides, **stem)
 
 
 def test_the_published_regnets_of_both_lists_are_recognised() -> None:

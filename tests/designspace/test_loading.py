@@ -216,6 +216,10 @@ def test_a_space_of_five_stages_whose_widths_alone_are_free(tmp_path: Path) -> N
         ('extends = "AnyNetA"\nstages = 0', "stages must be a whole number of at least 1; got 0"),
         ('extends = "AnyNetA"\nstages = 4.0', "stages must be a whole number of at least 1; got 4.0"),
         ('extends = "AnyNetA"\nstages = true', "stages must be a whole number of at least 1; got True"),
+        (
+            'extends = "RegNetX"\nstages = {values = [3, 4]}',
+            "stages must be one number for the lines of regnet; got uniform 3, 4",
+        ),
         ('extends = "AnyNetA"\ntie = "width"', "tie must be a list of parameters; got 'width'"),
         ('extends = "AnyNetA"\nequal = "width"', "equal must be a list of parameters; got 'width'"),
         ('extends = "AnyNetA"\nnondecreasing = [1]', "nondecreasing must be a list of parameters; got [1]"),

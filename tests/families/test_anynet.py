@@ -1,6 +1,7 @@
 """AnyNet: what its parameters must be, how widths are rounded, which layers they describe."""
 
 import dataclasses
+import pickle
 from fractions import Fraction
 from typing import Any, get_args
 
@@ -13,7 +14,7 @@ from oracles import assert_same_network, assert_summary
 
 from anynas.architecture import load_architecture
 from anynas.errors import ArchitectureError
-from anynas.families.anynet import AnyNet, Block, anynet_parameters, compatible, squeeze_width
+from anynas.families.anynet import AnyNet, Block, anynet_parameters, anynets_like, compatible, squeeze_width
 from anynas.layers import (
     Activation,
     Conv,
@@ -76,6 +77,41 @@ def test_parameters_are_frozen() -> None:
 def test_a_replaced_value_is_checked_as_a_new_one_is() -> None:
     with pytest.raises(ArchitectureError, match="widths must have one value a stage"):
         dataclasses.replace(anynet_parameters(**ONE_STAGE), widths=(16, 16))
+
+
+def test_networks_made_many_at_once_are_those_made_one_by_one() -> None:
+    template = anynet_parameters(**FOUR_STAGES, strides=[2, 1, 2, 2], block="Y", stem_pool=True, conv_bias=True)
+    rng = np.random.default_rng(0)
+    lists = {name: rng.integers(1, 1000, (5, 4)) for name in ("depths", "widths", "group_widths")}
+    many = anynets_like(template, **lists)
+    each = [
+        dataclasses.replace(template, **{name: tuple(values[row].tolist()) for name, values in lists.items()})
+        for row in range(5)
+    ]
+    assert many == each
+    assert list(map(repr, many)) == list(map(repr, each))
+    assert list(map(hash, many)) == list(map(hash, each))
+    assert pickle.loads(pickle.dumps(many)) == each
+    assert {type(width) for one in many for width in one.widths} == {int}
+    assert anynets_like(template, widths=np.empty((0, 4), dtype=int)) == []
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        many[0].block = "R"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"widths": [[8] * 4, [8, 8, 0, 8]]}, "widths must be whole numbers of at least 1; got 0"),
+        ({"depths": [[1] * 4, [1, 2.5, 1, 1]]}, "depths must be whole numbers of at least 1; got 1.0"),
+        ({"depths": [[True] * 4]}, "depths must be whole numbers of at least 1; got True"),
+        ({"group_widths": [[8] * 3]}, "group_widths must have one value a stage, as strides has (4); got 3"),
+    ],
+)
+def test_wrong_values_are_refused_among_many_too(wrong: dict[str, list[Any]], message: str) -> None:
+    lists = {name: np.array(values) for name, values in wrong.items()}
+    with pytest.raises(ArchitectureError) as caught:
+        anynets_like(anynet_parameters(**FOUR_STAGES), **lists)
+    assert str(caught.value) == f"anynet: {message}"
 
 
 def test_block_y_squeezes_to_a_quarter_by_default() -> None:

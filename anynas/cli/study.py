@@ -113,8 +113,9 @@ def _judge(options: argparse.Namespace) -> int:
         folder = Path(options.run) if options.run is not None else plan_study(study).path
     results = results_in(folder)
     last = results.last
-    if study is not None:  # its claims may have been changed since it was run
-        last = dataclasses.replace(declaration_of(study), models=last.models)
+    if study is not None:
+        stated = dataclasses.replace(declaration_of(study), models=last.models)
+        last = last if dataclasses.replace(stated, at=last.at) == last else stated  # changed since it was run
     verdicts = judge_table(results.table, first=results.first, last=last)
     out = Path(options.out) if options.out else folder / "results" if (folder / "run.json").is_file() else None
     files = write_results(verdicts, dataclasses.replace(results, last=last), out) if out else {}

@@ -68,7 +68,10 @@ def draw_study(
 def _claims(claims: Claims, look: dict[str, Look], folder: Path, footer: str) -> dict[str, Path]:
     visible = visible_errors([population.errors for _, _, panel in claims for population in panel.populations])
     titled = [(f"{name} ({verdict(comparison)})", comparison, panel) for name, comparison, panel in claims]
-    panels = [partial(draw_panel, panel, looks=look, visible=visible, title=title) for title, _, panel in titled]
+    panels = [
+        partial(draw_panel, panel, looks={**looks(p.name for p in panel.populations), **look}, visible=visible, title=t)
+        for t, _, panel in titled  # the sides of a population that a claim splits have looks for that panel alone
+    ]
     gaps = [partial(draw_quantiles, comparison, title=title) for title, comparison, _ in titled]
     rows = partial(draw_claims, [(name, comparison) for name, comparison, _ in claims])
     above = f"Held fixed: as said above; {footer}"

@@ -150,10 +150,10 @@ def compared(table: "pd.DataFrame", stated: StatedClaim) -> tuple["pd.DataFrame"
             f'where and against must not hold for the same networks; "{stated.where}" and "{stated.against}" both do '
             f"for {(candidate & baseline).sum()}"
         )
-    names = (stated.against or f"not ({stated.where})", stated.where)
+    names = [f"{stated.population}: {text}" for text in (stated.against or f"not ({stated.where})", stated.where)]
     sides = rows.assign(**{SIDE: ""})
     sides.loc[baseline, SIDE], sides.loc[candidate, SIDE] = names
-    return sides[candidate | baseline], *names
+    return sides[candidate | baseline], names[0], names[1]
 
 
 def selection_of(stated: StatedClaim) -> dict[str, Any]:

@@ -84,10 +84,9 @@ def test_each_claim_is_the_comparison_that_it_says_and_all_are_judged_together()
     plain = compare_populations(TABLE, baseline="a", candidate="b", claim="improves")
     same = compare_populations(TABLE, baseline="a", candidate="b", claim="no_effect", margin=3.0)
     paired = compare_populations(TABLE, baseline="a", candidate="b", claim="improves", paired=True)
-    sides = TABLE[TABLE["space"] == "a"].assign(side=["nondecreasing(width)", "not (nondecreasing(width))"] * 20)
-    wider = compare_populations(
-        sides, by="side", baseline="not (nondecreasing(width))", candidate="nondecreasing(width)", claim="improves"
-    )
+    sides = TABLE[TABLE["space"] == "a"].assign(side=["a: nondecreasing(width)", "a: not (nondecreasing(width))"] * 20)
+    names = {"baseline": "a: not (nondecreasing(width))", "candidate": "a: nondecreasing(width)"}
+    wider = compare_populations(sides, by="side", claim="improves", **names)
     expected = judge_together([plain, same, paired, wider])
     assert [claim.comparison for claim in verdicts.claims] == expected
     assert verdicts["better"].verdict == "supported"
@@ -103,7 +102,7 @@ def test_within_restricts_both_sides_and_against_names_the_other() -> None:
     assert claim.comparison == compare_populations(rows, baseline="a", candidate="b", claim="improves")
     against = dataclasses.replace(WIDER, where="width_1 <= 8", against="width_1 > 8")
     (claim,) = judged(TABLE, against).claims
-    assert (claim.comparison.baseline, claim.comparison.candidate) == ("width_1 > 8", "width_1 <= 8")
+    assert (claim.comparison.baseline, claim.comparison.candidate) == ("a: width_1 > 8", "a: width_1 <= 8")
     assert (claim.comparison.n_baseline, claim.comparison.n_candidate) == (20, 20)
 
 

@@ -36,7 +36,7 @@ def draw_expected_best(
             linewidth=1.3,
             label=legend_label(name, int(curve["n"].iloc[-1]), failed[name]),
         )
-    ax.set_xscale("log")
+    ax.set_xscale("log", base=2)  # n doubles from point to point
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set(xlabel="networks drawn at random", ylabel="expected error of the best (%)")
     return ax

@@ -8,7 +8,6 @@ from typing import Any
 from anynas.driver.loop import Clock, Silent, run_search
 from anynas.driver.samplers import make_sampler
 from anynas.driver.search import plan_search
-from anynas.execution.choosing import make_executor
 from anynas.store import recording
 from anynas.trials import Fidelity
 from benchmarks.measuring import BenchmarkError
@@ -29,7 +28,7 @@ def population(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     sampler = make_sampler("random", plan.setting.space, seed=DRAW_SEED, bounds=plan.bounds)
     notes: list[str] = []
     with recording(plan.path, plan.identity) as recorder:
-        executor = make_executor(plan.executor, plan.workplace, workers=plan.workers, note=notes.append)
+        executor = plan.crew.on_demand(notes.append)
         workers = executor.num_workers
         try:
             first_start = time.time()

@@ -80,7 +80,7 @@ def _search(options: argparse.Namespace) -> int:
     seconds_per_trial = expected.seconds_per_trial if expected else None
     try:
         with Reporter(
-            console, seconds_per_trial=seconds_per_trial, workers=plan.num_workers, minutes=plan.minutes
+            console, seconds_per_trial=seconds_per_trial, workers=plan.crew.num_workers, minutes=plan.minutes
         ) as reporter:
             run = run_plan(plan, progress=reporter, expected=expected)
     except KeyboardInterrupt:

@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
             console,
             models,
             seconds_per_trial=expected.seconds_per_trial if expected else None,
-            workers=plan.num_workers,
+            workers=plan.crew.num_workers,
         ) as reporter:
             run = run_plan(plan, progress=reporter)
     except KeyboardInterrupt:

@@ -17,11 +17,10 @@ from anynas.driver.planning import PROBES, asked, data_for, digest_of, make_sett
 from anynas.driver.samplers import Proposal, make_sampler
 from anynas.errors import RunError, SettingsError
 from anynas.execution import Executor
-from anynas.execution.choosing import OnDemand, check_executor, default_workers, make_executor
+from anynas.execution.choosing import Crew, make_crew
 from anynas.settings import require
 from anynas.store import Entry, Recorder, Run, check_identity, recording, write_result
-from anynas.training.devices import resolve_device
-from anynas.training.worker import Worker, Workplace
+from anynas.training.worker import Worker
 from anynas.trials import Fidelity, Recipe
 
 DEFAULT_TRIALS = 32
@@ -38,10 +37,7 @@ class SearchPlan:
     bounds: Bounds
     sampler: str
     data: DataSet
-    workplace: Workplace
-    executor: str
-    workers: int | None  # None: as many as the executor finds room for
-    address: str | None
+    crew: Crew
     trials: int | None  # None: as many as the minutes allow
     minutes: float | None
     path: Path
@@ -56,13 +52,6 @@ class SearchPlan:
     def num_final_trainings(self) -> int:
         """Trainings after the search: the best again with other seeds, and the winner once more for its test error."""
         return FINALISTS * REPLICATES + 1
-
-    @property
-    def num_workers(self) -> int | None:
-        """Trials at once; None where only the cluster knows."""
-        if self.executor == "inline":
-            return 1
-        return self.workers or (None if self.address else default_workers(self.workplace.device))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +96,19 @@ def plan_search(
     require(minutes is None or minutes > 0, f"minutes must be above 0; got {minutes}")
     require(seed >= 0, f"seed must be at least 0; got {seed}")
     require(tuple(objectives) == ("error",), f'objectives must be ("error",); got {tuple(objectives)}')
-    check_executor(executor, workers)
-    require(address is None or executor == "ray", f"address is for the executor ray; got executor {executor}")
-    chosen_device = device if address else resolve_device(device).type
     given = Bounds(flops=flops, params=params, activations=activations)
     bounds = given if given != Bounds() else Bounds(flops=space.regime.flops)
     make_sampler(sampler, space, seed=seed, bounds=bounds).ask(0)  # an unknown name or an empty band shows now
     loaded = data_for(space, data)
+    crew = make_crew(
+        loaded.name,
+        space.regime.input_shape,
+        space.regime.num_classes,
+        device=device,
+        executor=executor,
+        workers=workers,
+        address=address,
+    )
     setting = make_setting(
         space,
         recipe=recipe or space.regime.recipe,
@@ -129,15 +124,7 @@ def plan_search(
         bounds=bounds,
         sampler=sampler,
         data=loaded,
-        workplace=Workplace(
-            data=loaded.name,
-            input_shape=space.regime.input_shape,
-            num_classes=space.regime.num_classes,
-            device=chosen_device,
-        ),
-        executor=executor,
-        workers=workers,
-        address=address,
+        crew=crew,
         trials=trials if trials is not None or minutes is not None else DEFAULT_TRIALS,
         minutes=minutes,
         path=path,
@@ -147,7 +134,7 @@ def plan_search(
 
 def estimate(plan: SearchPlan) -> Estimate | None:
     """Return about how long what the run's folder lacks takes, or None where another machine does the work."""
-    if plan.num_workers is None or plan.address:
+    if plan.crew.num_workers is None or plan.crew.address:
         return None
     finished = Run(plan.path.absolute()).entries() if (plan.path / "run.json").exists() else []
     num_searched = sum(entry.role == "search" for entry in finished)
@@ -157,23 +144,23 @@ def estimate(plan: SearchPlan) -> Estimate | None:
         num_final = max(num_final - (len(finished) - num_searched), 0)
     if left == num_final == 0:
         return Estimate(
-            seconds_per_trial=0.0, total_seconds=0.0, trials=0, num_final_trainings=0, workers=plan.num_workers
+            seconds_per_trial=0.0, total_seconds=0.0, trials=0, num_final_trainings=0, workers=plan.crew.num_workers
         )
     draws = itertools.islice(plan.setting.space.draws(seed=plan.setting.seed, bounds=plan.bounds), PROBES)
-    worker = Worker(plan.workplace, plan.data)
+    worker = Worker(plan.crew.workplace, plan.data)
     per_trial = seconds_per_trial(plan.setting, (architecture for architecture, _ in draws), worker)
     if plan.minutes is not None:
-        in_time = max(int(plan.minutes * 60 * plan.num_workers / per_trial) - num_final, 1)
+        in_time = max(int(plan.minutes * 60 * plan.crew.num_workers / per_trial) - num_final, 1)
         left = in_time if left is None else min(left, in_time)
     assert left is not None
-    rounds = math.ceil(left / plan.num_workers)
-    rounds += math.ceil((num_final - 1) / plan.num_workers) + 1 if num_final else 0  # the test comes on its own
+    rounds = math.ceil(left / plan.crew.num_workers)
+    rounds += math.ceil((num_final - 1) / plan.crew.num_workers) + 1 if num_final else 0  # the test comes on its own
     return Estimate(
         seconds_per_trial=per_trial,
         total_seconds=rounds * per_trial,
         trials=left,
         num_final_trainings=num_final,
-        workers=plan.num_workers,
+        workers=plan.crew.num_workers,
     )
 
 
@@ -215,11 +202,7 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
     with recording(plan.path, plan.identity, takeover=plan.takeover) as recorder:
         if plan.minutes is not None and expected is None:
             expected = estimate(plan)
-        executor = OnDemand(
-            lambda: make_executor(
-                plan.executor, plan.workplace, workers=plan.workers, address=plan.address, note=progress.note
-            )
-        )
+        executor = plan.crew.on_demand(progress.note)
         try:
             entries = run_search(
                 plan.setting,
@@ -247,7 +230,7 @@ def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float) -> Cloc
     if plan.minutes is None:
         return Clock()
     per_trial = expected.seconds_per_trial if expected is not None else 0.0
-    reserve = math.ceil(plan.num_final_trainings / (plan.num_workers or 1)) * per_trial
+    reserve = math.ceil(plan.num_final_trainings / (plan.crew.num_workers or 1)) * per_trial
     clock = Clock(plan.minutes * 60 - spent - reserve)
     clock.saw(per_trial)
     return clock

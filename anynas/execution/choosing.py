@@ -1,10 +1,13 @@
 """Which executor, with how many workers, on which device."""
 
+import dataclasses
 import os
 from collections.abc import Callable
 
 from anynas.errors import SettingsError, did_you_mean
 from anynas.execution import Executor, Outcome
+from anynas.layers import Shape
+from anynas.training.devices import resolve_device
 from anynas.training.worker import Workplace
 from anynas.trials import Trial
 
@@ -83,6 +86,57 @@ class OnDemand:
         if self._executor is None:
             self._executor = self._start()
         return self._executor
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """Who trains a run's trials: an executor not started yet, with how many workers, where."""
+
+    workplace: Workplace
+    executor: str
+    workers: int | None  # None: as many as the executor finds room for
+    address: str | None  # of an existing Ray cluster
+
+    @property
+    def num_workers(self) -> int | None:
+        """Trials at once; None where only the cluster knows."""
+        if self.executor == "inline":
+            return 1
+        return self.workers or (None if self.address else default_workers(self.workplace.device))
+
+    def on_demand(self, note: Callable[[str], None]) -> OnDemand:
+        """Return the executor, which starts when the first trial is submitted."""
+        return OnDemand(
+            lambda: make_executor(self.executor, self.workplace, workers=self.workers, address=self.address, note=note)
+        )
+
+
+def make_crew(
+    data: str,
+    input_shape: Shape,
+    num_classes: int,
+    *,
+    device: str,
+    executor: str,
+    workers: int | None,
+    address: str | None,
+) -> Crew:
+    """Return who trains on a data set.
+
+    Raises:
+        SettingsError: No such executor, fewer than one worker, or an address for another executor than Ray.
+        DeviceError: The device is not there.
+    """
+    check_executor(executor, workers)
+    if address is not None and executor != "ray":
+        raise SettingsError(f"address is for the executor ray; got executor {executor}")
+    workplace = Workplace(
+        data=data,
+        input_shape=input_shape,
+        num_classes=num_classes,
+        device=device if address else resolve_device(device).type,
+    )
+    return Crew(workplace=workplace, executor=executor, workers=workers, address=address)
 
 
 def check_executor(name: str, workers: int | None) -> None:

@@ -16,13 +16,12 @@ from anynas.driver.loop import Job, Progress, Setting, Silent, run_jobs, trial_s
 from anynas.driver.planning import asked, data_for, digest_of, make_setting, seconds_per_trial
 from anynas.driver.samplers import Proposal
 from anynas.errors import RunError, SettingsError
-from anynas.execution.choosing import OnDemand, check_executor, default_workers, make_executor
+from anynas.execution.choosing import Crew, make_crew
 from anynas.folder import now, read_json, write_json
 from anynas.settings import require, settings_from
 from anynas.store import Run, check_identity, recording
 from anynas.study.definition import Population, StatedClaim, Study, load_study
-from anynas.training.devices import resolve_device
-from anynas.training.worker import Worker, Workplace
+from anynas.training.worker import Worker
 
 PROBES = 2  # draws of each population that are timed for an estimate
 CLAIMS = "claims.json"
@@ -35,10 +34,7 @@ class StudyPlan:
     study: Study
     settings: dict[str, Setting]  # by population
     data: DataSet
-    workplace: Workplace
-    executor: str
-    workers: int | None  # None: as many as the executor finds room for
-    address: str | None
+    crew: Crew
     path: Path
     takeover: bool = False
 
@@ -51,13 +47,6 @@ class StudyPlan:
     def num_trials(self) -> int:
         """In all, finished ones included."""
         return sum(population.models for population in self.study.populations.values())
-
-    @property
-    def num_workers(self) -> int | None:
-        """Trials at once; None where only the cluster knows."""
-        if self.executor == "inline":
-            return 1
-        return self.workers or (None if self.address else default_workers(self.workplace.device))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +73,16 @@ def plan_study(
     if not isinstance(study, Study):
         study = load_study(study)
     study = study.with_models(models)
-    check_executor(executor, workers)
-    require(address is None or executor == "ray", f"address is for the executor ray; got executor {executor}")
     data = _data(study)
+    crew = make_crew(
+        data.name,
+        next(iter(study.populations.values())).space.regime.input_shape,
+        data.num_classes,
+        device=device,
+        executor=executor,
+        workers=workers,
+        address=address,
+    )
     settings = {
         name: make_setting(p.space, recipe=p.recipe, fidelity=p.fidelity, data=data, seed=p.seed)
         for name, p in study.populations.items()
@@ -100,15 +96,7 @@ def plan_study(
         study=study,
         settings=settings,
         data=data,
-        workplace=Workplace(
-            data=data.name,
-            input_shape=next(iter(study.populations.values())).space.regime.input_shape,
-            num_classes=data.num_classes,
-            device=device if address else resolve_device(device).type,
-        ),
-        executor=executor,
-        workers=workers,
-        address=address,
+        crew=crew,
         path=path,
         takeover=takeover,
     )
@@ -116,10 +104,10 @@ def plan_study(
 
 def estimate(plan: StudyPlan) -> StudyEstimate | None:
     """Return about how long what the run's folder lacks takes, or None where another machine does the work."""
-    if plan.num_workers is None or plan.address:
+    if plan.crew.num_workers is None or plan.crew.address:
         return None
     done = finished(plan)
-    worker = Worker(plan.workplace, plan.data)
+    worker = Worker(plan.crew.workplace, plan.data)
     seconds, total, left = {}, 0.0, 0
     for leader in _leaders(plan.study):
         pairs = list(itertools.islice(_draws(plan.study, leader), PROBES))
@@ -130,7 +118,7 @@ def estimate(plan: StudyPlan) -> StudyEstimate | None:
                 each = seconds_per_trial(plan.settings[population.name], draws, worker)
                 seconds[population.name] = each
                 total, left = total + missing * each, left + missing
-    return StudyEstimate(trials=left, total_seconds=total / plan.num_workers, seconds_per_trial=seconds)
+    return StudyEstimate(trials=left, total_seconds=total / plan.crew.num_workers, seconds_per_trial=seconds)
 
 
 def finished(plan: StudyPlan) -> collections.Counter[str]:
@@ -162,11 +150,7 @@ def run_plan(plan: StudyPlan, *, progress: Progress) -> Run:
     """Run a plan to its end; interrupted, what is finished is safe, and the same plan goes on from there."""
     with recording(plan.path, plan.identity, takeover=plan.takeover) as recorder:
         _declare(recorder.run, plan.study)
-        executor = OnDemand(
-            lambda: make_executor(
-                plan.executor, plan.workplace, workers=plan.workers, address=plan.address, note=progress.note
-            )
-        )
+        executor = plan.crew.on_demand(progress.note)
         try:
             run_jobs(executor, recorder, list(jobs(plan)), stage="study", progress=progress)
         finally:

@@ -23,8 +23,8 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
     lines = [
         f"{setting.space.name}: {setting.space.size():.3g} networks; {_bounds(plan)}",
         f"data {plan.data.name}: {setting.num_images:,} images, {plural(epochs, 'epoch')} a trial, on "
-        f"{plan.workplace.device}",
-        f"sampler {plan.sampler}, seed {setting.seed}, executor {plan.executor}",
+        f"{plan.crew.workplace.device}",
+        f"sampler {plan.sampler}, seed {setting.seed}, executor {plan.crew.executor}",
     ]
     if expected is None:
         lines.append("how long a trial takes there is known when the first has ended")

@@ -29,7 +29,8 @@ def print_study_plan(console: Console, plan: "StudyPlan", expected: "StudyEstima
     ]
     print_table(console, ["population", "models", "flops", "epochs", "pixels", "pairs with"], rows)
     lines = [
-        f"{plural(len(study.claims), 'claim')}; data {plan.data.name}, seed {study.seed}, executor {plan.executor}",
+        f"{plural(len(study.claims), 'claim')}; data {plan.data.name}, seed {study.seed}, "
+        f"executor {plan.crew.executor}",
         f"run: {plan.path}",
     ]
     if expected is None:
@@ -39,7 +40,7 @@ def print_study_plan(console: Console, plan: "StudyPlan", expected: "StudyEstima
     else:
         lines.append(
             f"about {duration(expected.total_seconds)} for {plural(expected.trials, 'trial')} with "
-            f"{plural(plan.num_workers or 1, 'worker')}"
+            f"{plural(plan.crew.num_workers or 1, 'worker')}"
         )
     for line in lines:
         console.print(line, soft_wrap=True)

@@ -50,8 +50,15 @@ class Architecture:
         return self.parameters.layers(num_classes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the architecture as flat, JSON-ready data, with its schema's number."""
-        fields = {field.name: getattr(self.parameters, field.name) for field in dataclasses.fields(self.parameters)}
+        """Return the architecture as flat, JSON-ready data, with its schema's number.
+
+        A field that a family got later is left out at its default, so that keys stay what stored records hold.
+        """
+        fields = {
+            field.name: value
+            for field in dataclasses.fields(self.parameters)
+            if (value := getattr(self.parameters, field.name)) != field.default or not field.metadata.get("later")
+        }
         listed = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
         return {"schema": SCHEMA, "family": self.family, **listed}
 

@@ -30,7 +30,8 @@ class VGG:
     widths: tuple[int, ...] = (64, 128, 256, 512, 512)  # output channels of each stage
     hidden_width: int = 4096  # of both linear layers in front of the last
     dropout: float = 0.5  # share of their values, in [0, 1)
-    head: Head = "linear"  # with "global_pooling" there are no hidden layers, and so no dropout
+    # with "global_pooling" there are no hidden layers, and so no dropout
+    head: Head = dataclasses.field(default="linear", metadata={"later": True})
 
     def __post_init__(self) -> None:
         for name in ("depths", "widths"):

@@ -73,6 +73,15 @@ def test_hidden_layers_that_are_not_there_make_no_other_network() -> None:
     assert narrow.network_key == wide.network_key
 
 
+@pytest.mark.parametrize("head", ["linear", "global_pooling"])
+def test_the_head_survives_json_and_is_left_out_where_it_is_the_lectures(head: Any) -> None:
+    architecture = Architecture(VGG(head=head))
+    written = architecture.to_dict()
+    assert written.get("head", "linear") == head
+    assert ("head" in written) == (head == "global_pooling")
+    assert Architecture.from_dict(written) == architecture
+
+
 def test_an_unknown_head_is_refused() -> None:
     with pytest.raises(ArchitectureError, match='unknown head "pool"; known: global_pooling, linear'):
         VGG(head="pool")  # type: ignore[arg-type]

@@ -33,20 +33,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anynas.analysis.claims import Claim, ClaimKind
 from anynas.analysis.conditions import condition
-from anynas.analysis.controls import Control, Method
-from anynas.analysis.estimands import Statistic
 from anynas.analysis.samples import check_alpha
 from anynas.designspace import Bounds, DesignSpace, load_space
 from anynas.designspace.loading import space_from
 from anynas.designspace.pairs import shared_axes
 from anynas.errors import AnynasError, SettingsError, did_you_mean
 from anynas.settings import check_types, read_toml, require, settings_from, shipped
+from anynas.study.stated import CONDITIONS, MEASURES, StatedClaim
 from anynas.trials import Fidelity, Recipe
 
-MEASURES = ("flops", "params", "activations")
-SPLIT = ("where", "against", "within")
 COUNTED = (*MEASURES, "epochs", "images")  # columns of a table that conditions may use beside a space's parameters
 
 
@@ -67,81 +63,6 @@ class Population:
     def stream(self) -> str:
         """Whose seeds its trials have: its own, or its leader's."""
         return self.pairs_with or self.name
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class StatedClaim:
-    """A claim as study.toml has it.
-
-    Raises:
-        SettingsError: Something in it does not go together.
-    """
-
-    claim: ClaimKind
-    name: str = ""
-    says: str = ""  # in words, for readers
-    baseline: str = ""
-    candidate: str = ""
-    population: str = ""  # instead of both: subsets of one
-    where: str = ""  # the candidate's networks
-    against: str = ""  # the baseline's; all others if empty
-    within: str = ""  # of both
-    margin: float | None = None
-    statistic: Statistic = "trimmed_mean"
-    control: Control = "none"
-    method: Method = "weights"
-    paired: bool = False
-    flops: list[float] | None = None  # [low, high]
-    params: list[float] | None = None
-    activations: list[float] | None = None
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        _ = Claim(kind=self.claim, margin=self.margin)
-        _ = Bounds(**self.bands)
-        both = bool(self.baseline) and bool(self.candidate)
-        require(
-            both != bool(self.population) and (both or not (self.baseline or self.candidate)),
-            "must name either baseline and candidate, or population with where; got "
-            + (", ".join(key for key in ("baseline", "candidate", "population") if getattr(self, key)) or "none"),
-        )
-        require(
-            bool(self.population) == bool(self.where),
-            "population and where belong together, for subsets of one population; got one of them"
-            + ("; between two populations use within" if self.where else ""),
-        )
-        require(bool(self.where) or not self.against, "against needs where; got it alone")
-        require(
-            not both or self.baseline != self.candidate,
-            f"baseline and candidate must differ; got {self.baseline} twice",
-        )
-        require(not self.paired or both, "paired needs a baseline and a candidate, not subsets of one population")
-        require(
-            not self.paired or self.control == "none",
-            f'pairs hold all but one thing fixed; got control "{self.control}" too; leave one of them out',
-        )
-        for text in (getattr(self, key) for key in SPLIT):
-            if text:
-                _ = condition(text)
-        if not self.name:
-            words = f"{self.candidate} against {self.baseline}" if both else f"{self.population} where {self.where}"
-            object.__setattr__(self, "name", words)
-
-    @property
-    def populations(self) -> tuple[str, ...]:
-        """The populations that it speaks of."""
-        return (self.population,) if self.population else (self.baseline, self.candidate)
-
-    @property
-    def bands(self) -> dict[str, tuple[float, float]]:
-        """Bands that networks must lie in to be compared."""
-        given = {name: getattr(self, name) for name in MEASURES}
-        return {name: tuple(band) for name, band in given.items() if band is not None}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what was stated, without defaults, as JSON has it."""
-        defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        return {name: value for name, value in dataclasses.asdict(self).items() if value != defaults[name]}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,7 +277,7 @@ def _claim(table: dict[str, Any], populations: Mapping[str, Population], where: 
     for name in claim.populations:
         if name not in populations:
             raise SettingsError(f'{where}: unknown population "{name}"{did_you_mean(name, populations)}')
-    for key in SPLIT:
+    for key in CONDITIONS:
         for space in (populations[name].space for name in claim.populations):
             _check_condition(getattr(claim, key), space, f"{where}: {key}: {space.name}")
     first, second = (populations[name] for name in (claim.populations * 2)[:2])

@@ -14,8 +14,8 @@ from anynas.analysis.populations import compare_populations
 from anynas.analysis.summaries import summarise
 from anynas.errors import SettingsError
 from anynas.store import Run, load_run
-from anynas.study.definition import StatedClaim
 from anynas.study.running import Declaration, declarations
+from anynas.study.stated import StatedClaim
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,7 +20,8 @@ from anynas.execution.choosing import Crew, make_crew
 from anynas.folder import now, read_json, write_json
 from anynas.settings import require, settings_from
 from anynas.store import Run, check_identity, recording
-from anynas.study.definition import Population, StatedClaim, Study, load_study
+from anynas.study.definition import Population, Study, load_study
+from anynas.study.stated import StatedClaim
 from anynas.training.worker import Worker
 
 PROBES = 2  # draws of each population that are timed for an estimate

@@ -7,7 +7,8 @@ from small_study import PLAIN, SMALL, changed, write
 
 from anynas.designspace import Bounds, load_space
 from anynas.errors import AnynasError, SettingsError
-from anynas.study.definition import StatedClaim, builtin_studies, load_study
+from anynas.study.definition import builtin_studies, load_study
+from anynas.study.stated import StatedClaim
 from anynas.trials import Fidelity
 
 

@@ -13,9 +13,9 @@ from anynas.analysis.holm import judge_together
 from anynas.analysis.populations import compare_populations
 from anynas.errors import SettingsError
 from anynas.store import LIST_COLUMNS
-from anynas.study.definition import StatedClaim
 from anynas.study.judging import judge_table
 from anynas.study.running import Declaration
+from anynas.study.stated import StatedClaim
 
 
 def table_of(**populations: Any) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from doubles import PLAIN_SPACE
+
 SMALL = """
 description = "two stages of plain 3x3s"
 data = "fashion-mnist-mini"
@@ -53,33 +55,14 @@ population = "free"
 where = "nondecreasing(width)"
 claim = "improves"
 """
-PLAIN = """
-description = "two stages of plain 3x3s"
-family = "anynet"
-stages = 2
-
-[parameters.depth]
-values = [1, 2]
-
-[parameters.width]
-low = 4
-high = 16
-step = 4
-law = "uniform"
-
-[parameters.bottleneck_ratio]
-values = [1]
-
-[parameters.group_width]
-values = [1]
-
-[fixed]
-block = "V"
-
+PLAIN = (
+    PLAIN_SPACE.replace('regime = "fashion"\n', "")
+    + """
 [regime]
 like = "fashion"
 flops = [0, 1e9]
 """
+)
 
 
 def write(folder: Path, text: str = SMALL) -> Path:

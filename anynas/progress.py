@@ -130,13 +130,13 @@ class StudyReporter:
     def __init__(
         self,
         console: Console,
-        models: Mapping[str, int],
+        trials: Mapping[str, int],
         *,
         seconds_per_trial: Mapping[str, float] | None = None,
         workers: int | None = None,
     ) -> None:
         self._console = console
-        self._models = dict(models)
+        self._trials = dict(trials)
         self._expected = dict(seconds_per_trial or {})
         self._workers = workers or 1
         self._bars: Progress | None = None
@@ -170,9 +170,9 @@ class StudyReporter:
                 transient=True,
                 refresh_per_second=1,  # more would take the workers' time
             )
-            own = self._models if len(self._models) <= MOST_BARS else {}
+            own = self._trials if len(self._trials) <= MOST_BARS else {}
             self._tasks = {name: self._bars.add_task(name, total=n, state="") for name, n in own.items()}
-            self._all = self._bars.add_task("all", total=sum(self._models.values()), state="")
+            self._all = self._bars.add_task("all", total=sum(self._trials.values()), state="")
             self._update()
             self._bars.start()
         elif self._left():
@@ -202,17 +202,17 @@ class StudyReporter:
         self._diverged += entry.result.reason == "diverged"
 
     def _left(self) -> Counter[str]:
-        return Counter(self._models) - self._done
+        return Counter(self._trials) - self._done
 
     def _update(self) -> None:
         assert self._bars is not None
         for name, task in self._tasks.items():
-            self._bars.update(task, completed=min(self._done[name], self._models[name]))
-        total = sum(self._models.values())
+            self._bars.update(task, completed=min(self._done[name], self._trials[name]))
+        total = sum(self._trials.values())
         self._bars.update(self._all, completed=total - self._left().total(), state=self._words())
 
     def _state(self) -> str:
-        total = sum(self._models.values())
+        total = sum(self._trials.values())
         words = self._words()
         return f"{total - self._left().total():,}/{total:,} finished{', ' if words else ''}{words}"
 

@@ -11,6 +11,7 @@ from anynas.errors import RunError, SettingsError
 from anynas.figures import draw_study
 from anynas.folder import write_json
 from anynas.store import Run, load_run
+from anynas.study.checking import Answer, measured_twice, trained_again
 from anynas.study.judging import Verdicts, compared, selection_of
 from anynas.study.running import CLAIMS, Declaration, declarations, write_declarations
 from anynas.terminal import text_of
@@ -74,7 +75,12 @@ def write_results(verdicts: Verdicts, results: Results, folder: Path) -> dict[st
         write_json(folder / VERDICTS, json.loads(json.dumps(verdicts.to_dict(), allow_nan=False)))
         (folder / TEXT).write_text(text_of(print_verdicts, verdicts) + text_of(print_details, verdicts), "utf-8")
         figures = draw_study(
-            results.table, results.curves, _panels(verdicts, results.table), folder, footer=_footer(verdicts)
+            results.table,
+            results.curves,
+            _panels(verdicts, results.table),
+            folder,
+            checks=_checks(verdicts, results.table),
+            footer=_footer(verdicts),
         )
     except OSError as error:
         raise SettingsError(f"{folder}: must be a folder that can be written to; {error.strerror or error}") from None
@@ -97,6 +103,13 @@ def _panels(verdicts: Verdicts, table: "pd.DataFrame") -> list[tuple[str, Compar
             panel = comparison_panel(rows, baseline=baseline, candidate=candidate, **selection_of(claim.stated))
             found.append((claim.stated.name, claim.comparison, panel))
     return found
+
+
+def _checks(verdicts: Verdicts, table: "pd.DataFrame") -> "list[tuple[Answer, pd.DataFrame]]":
+    """Return each answered check with the trials that it looked at."""
+    rows_of = {"rank_correlation": measured_twice, "seed_noise": trained_again}
+    answered = (check for check in verdicts.checks if check.verdict is not None)
+    return [(check, rows_of[check.stated.check](table, check.stated)) for check in answered]
 
 
 def _footer(verdicts: Verdicts) -> str:

@@ -2,11 +2,14 @@
 
 import argparse
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anynas.cli.options import Commands, add_command, add_json, print_json
 from anynas.cli.populations import check_population, load_populations
 from anynas.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIZES = (25, 50, 100, 250, 500, 1000)  # of the table: models of each population
 
@@ -24,7 +27,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--margin", type=float, metavar="M", help="of no_effect, in points of error")
     parser.add_argument("--sd", type=float, metavar="S", help="spread of errors, in points; of differences if paired")
     parser.add_argument("--pilot", metavar="RUN", help="instead: a run, or a table that anynas table wrote")
-    parser.add_argument("--space", metavar="NAME", help="whose trials of the pilot count, if it has several")
+    parser.add_argument(
+        "--space", nargs="+", metavar="NAME", help="whose trials of the pilot count, if it has several; two if paired"
+    )
     parser.add_argument("--effect", type=float, metavar="D", help="true difference; below 0 it improves (0)")
     parser.add_argument("-n", type=int, metavar="N", help="models of each population: tell their power")
     parser.add_argument("--power", type=float, default=0.8, metavar="P", help="probability that is wanted (0.8)")
@@ -67,26 +72,38 @@ def _power(options: argparse.Namespace) -> int:
 
 
 def _pilot(options: argparse.Namespace) -> tuple[float, dict[str, Any]]:
-    """Return the spread of a pilot's errors, and what the pilot was."""
+    """Return the spread of a pilot's errors, or of the differences of its pairs, and what the pilot was."""
+    populations = load_populations([options.pilot])
+    names = options.space or populations.names
+    wanted = 2 if options.paired else 1
+    if len(names) != wanted:
+        what, count = ("two populations, drawn in pairs", "both") if options.paired else ("one space", "one")
+        raise SettingsError(f"the pilot must be of {what}; got {', '.join(names)}; name {count} by --space")
+    names = [check_population(name, populations) for name in names]
+    rows = populations.table[populations.table["space"].isin(names)]
+    n, sd = (_spread_of_pairs if options.paired else _spread)(rows[rows["state"] == "complete"], names, options)
+    searched = any(name in populations.searched for name in names)
+    return sd, {"run": options.pilot, "space": " and ".join(names), "n": n, "searched": searched}
+
+
+def _spread(rows: "pd.DataFrame", names: list[str], options: argparse.Namespace) -> tuple[int, float]:
     from anynas.analysis.power import spread
 
-    if options.paired:
-        raise SettingsError("a pilot tells how errors spread, not differences of pairs; pass --sd of the differences")
-    populations = load_populations([options.pilot])
-    name = options.space
-    if name is None and len(populations.names) > 1:
+    return len(rows), spread(rows["error"], options.statistic)
+
+
+def _spread_of_pairs(rows: "pd.DataFrame", names: list[str], options: argparse.Namespace) -> tuple[int, float]:
+    from anynas.analysis.populations import compare_populations
+
+    rows = rows[rows.groupby("number")["number"].transform("size") == 2]
+    if rows.empty:
         raise SettingsError(
-            f"the pilot must be of one space; it has {', '.join(populations.names)}; name one by --space"
+            f"{' and '.join(names)} must have complete trials with the same numbers, the pairs; they have none"
         )
-    name = populations.names[0] if name is None else check_population(name, populations)
-    rows = populations.table[populations.table["space"] == name]
-    errors = rows.loc[rows["state"] == "complete", "error"]
-    return spread(errors, options.statistic), {
-        "run": options.pilot,
-        "space": name,
-        "n": len(errors),
-        "searched": name in populations.searched,
-    }
+    pairs = compare_populations(
+        rows, baseline=names[0], candidate=names[1], paired=True, statistic=options.statistic, alpha=options.alpha
+    )
+    return pairs.n_baseline, pairs.standard_error * math.sqrt(pairs.n_baseline)
 
 
 def _numbers(options: argparse.Namespace, sd: float, pilot: dict[str, Any] | None) -> dict[str, Any]:

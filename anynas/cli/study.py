@@ -73,11 +73,11 @@ def _run(options: argparse.Namespace) -> int:
     print_study_plan(console, plan, expected)
     if options.dry_run:
         return 0
-    models = {name: population.models for name, population in plan.study.populations.items()}
+    trials = {name: population.num_trials for name, population in plan.study.populations.items()}
     try:
         with StudyReporter(
             console,
-            models,
+            trials,
             seconds_per_trial=expected.seconds_per_trial if expected else None,
             workers=plan.crew.num_workers,
         ) as reporter:

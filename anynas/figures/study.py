@@ -10,13 +10,15 @@ from anynas.analysis.expected import expected_best_curve
 from anynas.analysis.learning import learning_quartiles
 from anynas.analysis.panels import Panel, population_panel
 from anynas.analysis.visible import visible_errors
+from anynas.figures.checks import draw_ranks, draw_seeds
 from anynas.figures.complexity import draw_complexity
 from anynas.figures.differences import draw_claims, draw_quantiles, verdict
 from anynas.figures.edfs import draw_panel
 from anynas.figures.learning import draw_expected_best, draw_learning
 from anynas.figures.looks import Look, legend_label, looks
-from anynas.figures.pages import Draw, legend_below, save_page
+from anynas.figures.pages import Draw, legend_below, save_page, wrapped
 from anynas.figures.parameters import draw_parameters
+from anynas.study.checking import Answer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,10 +32,17 @@ FEW = 20  # networks whose learning curves are drawn one by one
 
 Populations = Sequence[tuple[str, "pd.DataFrame"]]
 Claims = Sequence[tuple[str, Comparison, Panel]]
+Checks = Sequence[tuple[Answer, "pd.DataFrame"]]  # each with the trials that answer it
 
 
 def draw_study(
-    table: "pd.DataFrame", curves: "pd.DataFrame | None", claims: Claims, folder: Path, *, footer: str
+    table: "pd.DataFrame",
+    curves: "pd.DataFrame | None",
+    claims: Claims,
+    folder: Path,
+    *,
+    checks: Checks = (),
+    footer: str,
 ) -> dict[str, Path]:
     """Write a study's pictures as PNG files and return their paths by what they show.
 
@@ -43,6 +52,7 @@ def draw_study(
         curves: With space, number, epoch, error: one row a trial and epoch; None or empty leaves their figure out.
         claims: Name, comparison and panel of each judged claim. Without any, EDFs are of each population for itself.
         folder: Where to write; it is made if there is none.
+        checks: Each answered check with what `measured_twice` or `trained_again` says of it.
         footer: Below each picture: n, seed, fidelity, version, machine.
 
     Returns:
@@ -58,6 +68,7 @@ def draw_study(
     failed = {name: int(failures.get(name, 0)) for name in look}
     nothing = f"Held fixed: nothing; {footer}"
     drawn = _claims(claims, look, folder, footer) if claims else _edfs(table, look, folder, nothing)
+    drawn |= _checks(checks, folder, footer)
     drawn |= _complexity(populations, look, failed, folder, nothing)
     for name, rows in populations:
         drawn |= draw_parameters(name, rows, folder, look=look[name], failed=failed[name], footer=nothing)
@@ -95,6 +106,22 @@ def _claims(claims: Claims, look: dict[str, Look], folder: Path, footer: str) ->
             height=0.85 * len(claims) + 0.6,
         ),
     }
+
+
+def _checks(checks: Checks, folder: Path, footer: str) -> dict[str, Path]:
+    panels: list[Draw] = []
+    for answer, rows in checks:
+        found = f"{answer.estimate:.2f}" if answer.estimate is not None else "no estimate"
+        title = wrapped(f"{answer.stated.name} ({answer.verdict}: {found}, n = {answer.n})")
+        if answer.stated.check == "rank_correlation":
+            panels.append(partial(draw_ranks, rows, names=answer.stated.populations, title=title))
+        else:
+            panels.append(partial(draw_seeds, rows, title=title))
+    if not panels:
+        return {}
+    footer = f"Rank correlations are Spearman's; seed noise is sd over seeds / sd between architectures. {footer}"
+    path = save_page(folder / "checks.png", panels, title="Can trials be trusted?", footer=footer, height=3.0)
+    return {"checks": path}
 
 
 def _levels(claims: Claims) -> str:

@@ -26,6 +26,20 @@ none.
 
 A claim compares two populations, or with `population` and `where` two subsets of one: the networks for which the
 condition holds, against all others or those of `against`. `within` restricts both.
+
+A check asks whether the trials can be trusted. It needs networks that were trained more than once: in a follower with
+another fidelity, or with other seeds in a population with `repeats`.
+
+    [[checks]]
+    check = "rank_correlation"
+    population = "two_epochs"
+    reference = "ten_epochs"                # pairs_with two_epochs, and fidelity.epochs = 10
+    at_least = 0.7
+
+    [[checks]]
+    check = "seed_noise"
+    population = "again"                    # repeats = 3: each of its networks, with so many seeds
+    at_most = 0.5                           # sd over seeds / sd between architectures
 """
 
 import dataclasses
@@ -40,7 +54,7 @@ from anynas.designspace.loading import space_from
 from anynas.designspace.pairs import shared_axes
 from anynas.errors import AnynasError, SettingsError, did_you_mean
 from anynas.settings import check_types, read_toml, require, settings_from, shipped
-from anynas.study.stated import CONDITIONS, MEASURES, StatedClaim
+from anynas.study.stated import CONDITIONS, MEASURES, StatedCheck, StatedClaim
 from anynas.trials import Fidelity, Recipe
 
 COUNTED = (*MEASURES, "epochs", "images")  # columns of a table that conditions may use beside a space's parameters
@@ -56,8 +70,14 @@ class Population:
     fidelity: Fidelity  # its resolution in pixels
     bounds: Bounds
     models: int
+    repeats: int  # trials of each network, with a seed each
     seed: int  # of its draws
     pairs_with: str | None  # its leader: the same uniform numbers, the same trial seeds
+
+    @property
+    def num_trials(self) -> int:
+        """In all; trial `number` trains draw number // repeats."""
+        return self.models * self.repeats
 
     @property
     def stream(self) -> str:
@@ -76,6 +96,7 @@ class Study:
     alpha: float
     populations: dict[str, Population]
     claims: tuple[StatedClaim, ...]
+    checks: tuple[StatedCheck, ...] = ()
 
     def with_models(self, models: int | None) -> "Study":
         """Return the study with so many networks of each population; None changes nothing.
@@ -117,6 +138,7 @@ class _Body:
 
     seed: int | None = None
     models: int | None = None
+    repeats: int = 1
     regime: str | None = None
     pairs_with: str | None = None
     flops: list[float] | None = None
@@ -127,6 +149,7 @@ class _Body:
         check_types(self)
         if self.models is not None:
             _check_models(self.models)
+        require(self.repeats >= 1, f"repeats must be at least 1; got {self.repeats}")
         require(self.seed is None or self.seed >= 0, f"seed must be at least 0; got {self.seed}")
         require(
             self.pairs_with is None or self.seed is None,
@@ -152,10 +175,11 @@ def load_study(name_or_path: str | Path) -> Study:
     name = path.absolute().parent.name if path.name == "study.toml" else path.stem
     where = f"{name}/{path.name}" if path.name == "study.toml" else path.name
     tables = {key: content.pop(key, {}) for key in ("populations", "recipe", "fidelity")}
-    stated = content.pop("claims", [])
+    stated = {key: content.pop(key, []) for key in ("claims", "checks")}
     for key, table in tables.items():
         require(isinstance(table, dict), f"{where}: {key} must be a table; got {table!r}")
-    require(isinstance(stated, list) and all(isinstance(each, dict) for each in stated), f"{where}: write [[claims]]")
+    for key, listed in stated.items():
+        require(isinstance(listed, list) and all(isinstance(one, dict) for one in listed), f"{where}: write [[{key}]]")
     head = settings_from(_Head, content, where=where)
     require(bool(tables["populations"]), f"{where}: must have at least one table [populations.NAME]; it has none")
     populations = {
@@ -164,10 +188,12 @@ def load_study(name_or_path: str | Path) -> Study:
     }
     for population in populations.values():
         _check_draws(population, populations, where)
-    claims = tuple(_claim(table, populations, f"{where}: claims {number}") for number, table in enumerate(stated, 1))
-    for claim in claims:
-        again = [other.name for other in claims].count(claim.name)
-        require(again == 1, f'{where}: each claim must have a name of its own; "{claim.name}" comes {again} times')
+    claims = tuple(_claim(t, populations, f"{where}: claims {number}") for number, t in enumerate(stated["claims"], 1))
+    checks = tuple(_check(t, populations, f"{where}: checks {number}") for number, t in enumerate(stated["checks"], 1))
+    names = [claim.name for claim in claims] + [check.name for check in checks]
+    for each in names:
+        again = names.count(each)
+        require(again == 1, f'{where}: each claim and check must have a name of its own; "{each}" comes {again} times')
     return Study(
         name=name,
         description=head.description,
@@ -176,6 +202,7 @@ def load_study(name_or_path: str | Path) -> Study:
         alpha=head.alpha,
         populations=populations,
         claims=claims,
+        checks=checks,
     )
 
 
@@ -213,6 +240,7 @@ def _population(
         space=space,
         bounds=bounds,
         models=body.models if body.models is not None else head.models,
+        repeats=body.repeats,
         seed=body.seed if body.seed is not None else head.seed,
         pairs_with=body.pairs_with,
         **parts,
@@ -255,11 +283,12 @@ def _check_draws(population: Population, populations: Mapping[str, Population], 
             first.pairs_with is None,
             f"{where}: populations.{name}: pairs_with must name a leader; {leader} follows {first.pairs_with} itself",
         )
-        require(
-            population.models == first.models,
-            f"{where}: populations.{name}: models must be as many as its leader's; got {population.models}, "
-            f"{leader} has {first.models}",
-        )
+        for key in ("models", "repeats"):
+            own, its = getattr(population, key), getattr(first, key)
+            require(
+                own == its,
+                f"{where}: populations.{name}: {key} must be as many as its leader's; got {own}, {leader} has {its}",
+            )
         _ = shared_axes(first.space, population.space)
         return
     for other in populations.values():
@@ -274,9 +303,12 @@ def _check_draws(population: Population, populations: Mapping[str, Population], 
 def _claim(table: dict[str, Any], populations: Mapping[str, Population], where: str) -> StatedClaim:
     claim = settings_from(StatedClaim, table, where=where)
     where = f'{where}, "{claim.name}"'
-    for name in claim.populations:
-        if name not in populations:
-            raise SettingsError(f'{where}: unknown population "{name}"{did_you_mean(name, populations)}')
+    for population in _spoken_of(claim, populations, where):
+        require(
+            population.repeats == 1,
+            f"{where}: a claim's networks must be trained once each, or they would count several times; "
+            f"{population.name} has repeats = {population.repeats}",
+        )
     for key in CONDITIONS:
         for space in (populations[name].space for name in claim.populations):
             _check_condition(getattr(claim, key), space, f"{where}: {key}: {space.name}")
@@ -287,6 +319,30 @@ def _claim(table: dict[str, Any], populations: Mapping[str, Population], where: 
         "have pairs_with",
     )
     return claim
+
+
+def _check(table: dict[str, Any], populations: Mapping[str, Population], where: str) -> StatedCheck:
+    check = settings_from(StatedCheck, table, where=where)
+    where = f'{where}, "{check.name}"'
+    first, *others = _spoken_of(check, populations, where)
+    if check.check == "seed_noise":
+        require(first.repeats > 1, f"{where}: seed_noise needs repeats of at least 2; {first.name} has none")
+    for other in others:
+        require(
+            first.stream == other.stream and first.space.digest == other.space.digest,
+            f"{where}: population and reference must be the same networks; let one pair with the other, in one space",
+        )
+        require(first.repeats == 1, f"{where}: population and reference must have no repeats; got {first.repeats}")
+    return check
+
+
+def _spoken_of(
+    stated: StatedClaim | StatedCheck, populations: Mapping[str, Population], where: str
+) -> list[Population]:
+    for name in stated.populations:
+        if name not in populations:
+            raise SettingsError(f'{where}: unknown population "{name}"{did_you_mean(name, populations)}')
+    return [populations[name] for name in stated.populations]
 
 
 def _check_condition(text: str, space: DesignSpace, where: str) -> None:

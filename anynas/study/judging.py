@@ -14,6 +14,7 @@ from anynas.analysis.populations import compare_populations
 from anynas.analysis.summaries import summarise
 from anynas.errors import SettingsError
 from anynas.store import Run, load_run
+from anynas.study.checking import Answer, answer
 from anynas.study.running import Declaration, declarations
 from anynas.study.stated import StatedClaim
 
@@ -48,6 +49,7 @@ class Verdicts:
     seed: int
     alpha: float
     claims: tuple[JudgedClaim, ...]
+    checks: tuple[Answer, ...]
     populations: tuple[dict[str, Any], ...]  # one row each, as `summarise` gives them, with the models planned
     notices: tuple[str, ...]  # what a reader must know: changed claims, missing trials, interim verdicts
     provenance: dict[str, Any]
@@ -60,6 +62,10 @@ class Verdicts:
     def __getitem__(self, name: str) -> JudgedClaim:
         """Return a claim by name."""
         return {claim.stated.name: claim for claim in self.claims}[name]
+
+    def check(self, name: str) -> Answer:
+        """Return a check by name."""
+        return {check.stated.name: check for check in self.checks}[name]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON has it."""
@@ -80,6 +86,7 @@ class Verdicts:
                 }
                 for claim in self.claims
             ],
+            "checks": [check.to_dict() for check in self.checks],
             "populations": list(self.populations),
             "provenance": self.provenance,
         }
@@ -112,7 +119,7 @@ def judge_table(table: "pd.DataFrame", *, first: Declaration, last: Declaration)
         SettingsError: A trial that did not fail has no finite error.
     """
     _check_errors(table)
-    rows = [{**row, "planned": last.models.get(row["population"], 0)} for row in summarise(table, last.models)]
+    rows = [{**row, "planned": last.trials.get(row["population"], 0)} for row in summarise(table, last.models)]
     growing = {row["population"] for row in rows if row["finished"] < row["planned"]}
     claims = _together([_judged(table, stated, last.alpha, growing) for stated in last.claims])
     return Verdicts(
@@ -121,6 +128,7 @@ def judge_table(table: "pd.DataFrame", *, first: Declaration, last: Declaration)
         seed=last.seed,
         alpha=last.alpha,
         claims=tuple(claims),
+        checks=tuple(answer(table, stated, last.alpha) for stated in last.checks),
         populations=tuple(rows),
         notices=(*_interim(rows, claims), *_changed(first, last), *_troubles(table)),
         provenance=_provenance(table),
@@ -223,14 +231,15 @@ def _interim(rows: list[dict[str, Any]], claims: Iterable[JudgedClaim]) -> list[
 def _changed(first: Declaration, last: Declaration) -> list[str]:
     """Return what was changed after the first trial."""
     notices = []
-    before, after = ({claim.name: claim.to_dict() for claim in each.claims} for each in (first, last))
-    for words, names in (
-        ("added", [name for name in after if name not in before]),
-        ("dropped", [name for name in before if name not in after]),
-        ("changed", [name for name in after if name in before and after[name] != before[name]]),
-    ):
-        if names:
-            notices.append(f"claims {words} after the first trial: {', '.join(names)}")
+    for kind in ("claims", "checks"):
+        before, after = ({one.name: one.to_dict() for one in getattr(each, kind)} for each in (first, last))
+        for words, names in (
+            ("added", [name for name in after if name not in before]),
+            ("dropped", [name for name in before if name not in after]),
+            ("changed", [name for name in after if name in before and after[name] != before[name]]),
+        ):
+            if names:
+                notices.append(f"{kind} {words} after the first trial: {', '.join(names)}")
     if first.alpha != last.alpha:
         notices.append(f"alpha changed after the first trial: from {first.alpha:g} to {last.alpha:g}")
     more = [f"{name} from {n} to {last.models[name]}" for name, n in first.models.items() if last.models[name] != n]

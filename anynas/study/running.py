@@ -21,7 +21,7 @@ from anynas.folder import now, read_json, write_json
 from anynas.settings import require, settings_from
 from anynas.store import Run, check_identity, recording
 from anynas.study.definition import Population, Study, load_study
-from anynas.study.stated import StatedClaim
+from anynas.study.stated import StatedCheck, StatedClaim
 from anynas.training.worker import Worker
 
 PROBES = 2  # draws of each population that are timed for an estimate
@@ -47,7 +47,7 @@ class StudyPlan:
     @property
     def num_trials(self) -> int:
         """In all, finished ones included."""
-        return sum(population.models for population in self.study.populations.values())
+        return sum(population.num_trials for population in self.study.populations.values())
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def estimate(plan: StudyPlan) -> StudyEstimate | None:
     for leader in _leaders(plan.study):
         pairs = list(itertools.islice(_draws(plan.study, leader), PROBES))
         for position, population in enumerate(_pair(plan.study, leader)):
-            missing = max(population.models - done[population.name], 0)
+            missing = max(population.num_trials - done[population.name], 0)
             if missing:
                 draws = [members[position][0] for members in pairs]
                 each = seconds_per_trial(plan.settings[population.name], draws, worker)
@@ -167,14 +167,14 @@ def jobs(plan: StudyPlan) -> Iterator[Job]:
             for population, member in zip(_pair(plan.study, leader), members, strict=True):
                 drawn[population.name].append(member)
     order = sorted(
-        ((number + 0.5) / population.models, place, number)
+        ((number + 0.5) / population.num_trials, place, number)
         for place, population in enumerate(plan.study.populations.values())
-        for number in range(population.models)
+        for number in range(population.num_trials)
     )
     populations = list(plan.study.populations.values())
     for _, place, number in order:
         population = populations[place]
-        architecture, point = drawn[population.name][number]
+        architecture, point = drawn[population.name][number // population.repeats]
         yield Job(
             setting=plan.settings[population.name],
             number=number,
@@ -186,7 +186,7 @@ def jobs(plan: StudyPlan) -> Iterator[Job]:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """What a study claimed at some time, with how many models it planned."""
+    """What a study claimed at some time, with how many models of each population it planned, and trials of each."""
 
     study: str
     at: str
@@ -196,6 +196,13 @@ class Declaration:
     alpha: float
     models: dict[str, int]
     claims: tuple[StatedClaim, ...]
+    checks: tuple[StatedCheck, ...] = ()
+    repeats: dict[str, int] = dataclasses.field(default_factory=dict)  # where more than one
+
+    @property
+    def trials(self) -> dict[str, int]:
+        """How many trials of each population were planned."""
+        return {name: models * self.repeats.get(name, 1) for name, models in self.models.items()}
 
 
 def declarations(folder: Path) -> tuple[Declaration, Declaration]:
@@ -224,6 +231,8 @@ def declaration_of(study: Study) -> Declaration:
         alpha=study.alpha,
         models={name: population.models for name, population in study.populations.items()},
         claims=study.claims,
+        checks=study.checks,
+        repeats={name: population.repeats for name, population in study.populations.items() if population.repeats > 1},
     )
 
 
@@ -238,15 +247,20 @@ def _declare(run: Run, study: Study) -> None:
 def write_declarations(first: Declaration, last: Declaration, folder: Path) -> None:
     """Write what `declarations` reads."""
     content = {
-        key: {**dataclasses.asdict(each), "claims": [claim.to_dict() for claim in each.claims]}
+        key: {
+            **dataclasses.asdict(each),
+            "claims": [claim.to_dict() for claim in each.claims],
+            "checks": [check.to_dict() for check in each.checks],
+        }
         for key, each in (("first", first), ("last", last))
     }
     write_json(folder / CLAIMS, content)
 
 
 def _declaration(content: Mapping[str, Any]) -> Declaration:
-    stated = [settings_from(StatedClaim, claim, where=CLAIMS) for claim in content["claims"]]
-    return Declaration(**{**content, "claims": tuple(stated)})
+    claims = tuple(settings_from(StatedClaim, claim, where=CLAIMS) for claim in content["claims"])
+    checks = tuple(settings_from(StatedCheck, check, where=CLAIMS) for check in content.get("checks", ()))
+    return Declaration(**{**content, "claims": claims, "checks": checks})
 
 
 def _data(study: Study) -> DataSet:
@@ -280,7 +294,11 @@ def _identity(study: Study, settings: Mapping[str, Setting], data: str) -> dict[
         "seed": study.seed,
         "data": data,
         "populations": {
-            name: {**asked(settings[name], p.bounds, "random"), "pairs_with": p.pairs_with}
+            name: {
+                **asked(settings[name], p.bounds, "random"),
+                "pairs_with": p.pairs_with,
+                **({"repeats": p.repeats} if p.repeats > 1 else {}),
+            }
             for name, p in study.populations.items()
         },
     }

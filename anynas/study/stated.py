@@ -1,7 +1,11 @@
-"""A claim as a study states it, before anything is trained."""
+"""Claims and checks as a study states them, before anything is trained.
+
+A claim speaks of networks: one population is better than another. A check speaks of the instrument: whether trials at
+this fidelity put networks in the order of longer ones, and whether the seed matters little beside the architecture.
+"""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from anynas.analysis.claims import Claim, ClaimKind
 from anynas.analysis.conditions import condition
@@ -85,5 +89,50 @@ class StatedClaim:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was stated, without defaults, as JSON has it."""
-        defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        return {name: value for name, value in dataclasses.asdict(self).items() if value != defaults[name]}
+        return _without_defaults(self)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StatedCheck:
+    """A check as study.toml has it.
+
+    Raises:
+        SettingsError: Something in it does not go together.
+    """
+
+    check: Literal["rank_correlation", "seed_noise"]
+    population: str
+    name: str = ""
+    says: str = ""  # in words, for readers
+    reference: str = ""  # rank_correlation: the same networks, trained for longer
+    at_least: float | None = None  # rank_correlation: Spearman's
+    at_most: float | None = None  # seed_noise: sd over seeds / sd between architectures
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        required = {"rank_correlation": ("reference", "at_least"), "seed_noise": ("at_most",)}[self.check]
+        for name in ("reference", "at_least", "at_most"):
+            given, needed = getattr(self, name) not in ("", None), name in required
+            require(given == needed, f"{self.check} {'needs' if needed else 'has no'} {name}")
+        require(
+            self.at_least is None or -1 < self.at_least < 1, f"at_least must lie between -1 and 1; got {self.at_least}"
+        )
+        require(self.at_most is None or self.at_most > 0, f"at_most must be above 0; got {self.at_most}")
+        require(self.population != self.reference, f"reference must be another population; got {self.population} twice")
+        if not self.name:
+            against = f" against {self.reference}" if self.reference else ""
+            object.__setattr__(self, "name", f"{self.check} of {self.population}{against}")
+
+    @property
+    def populations(self) -> tuple[str, ...]:
+        """The populations that it speaks of."""
+        return (self.population, self.reference) if self.reference else (self.population,)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was stated, without defaults, as JSON has it."""
+        return _without_defaults(self)
+
+
+def _without_defaults(stated: StatedClaim | StatedCheck) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in dataclasses.fields(stated)}
+    return {name: value for name, value in dataclasses.asdict(stated).items() if value != defaults[name]}

@@ -143,8 +143,8 @@ def print_power(console: Console, fields: Mapping[str, Any]) -> None:
     margin = "" if fields["margin"] is None else f" within {fields['margin']:g} points"
     each = "pairs" if fields["paired"] else "models of each population"
     console.print(f"claim {fields['claim']}{margin}, alpha {fields['alpha']:g}")
-    pilot = fields["pilot"]
-    source = "" if pilot is None else f", from a pilot of {pilot['n']:,} models of {pilot['space']}"
+    pilot, pilot_of = fields["pilot"], "pairs of" if fields["paired"] else "models of"
+    source = "" if pilot is None else f", from a pilot of {pilot['n']:,} {pilot_of} {pilot['space']}"
     console.print(f"{NAMES[fields['statistic']]} with a spread of {fields['sd']:.3g} points{source}")
     if pilot is not None and pilot["searched"]:
         console.print("note: an adaptive sampler chose the pilot's networks; random draws of the space may spread more")

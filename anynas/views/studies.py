@@ -8,6 +8,8 @@ from anynas.terminal import count, duration, plural, print_table
 from anynas.views.comparisons import print_comparison
 
 if TYPE_CHECKING:
+    from anynas.study.checking import Answer
+    from anynas.study.definition import Study
     from anynas.study.judging import JudgedClaim, Verdicts
     from anynas.study.running import StudyEstimate, StudyPlan
 
@@ -19,7 +21,7 @@ def print_study_plan(console: Console, plan: "StudyPlan", expected: "StudyEstima
     rows = [
         [
             name,
-            p.models,
+            p.models if p.repeats == 1 else f"{p.models} x {p.repeats}",
             f"{count(p.bounds.flops[0])} to {count(p.bounds.flops[1])}" if p.bounds.flops else "any",
             p.fidelity.epochs,
             f"{p.fidelity.resolution}x{p.fidelity.resolution}",
@@ -29,8 +31,7 @@ def print_study_plan(console: Console, plan: "StudyPlan", expected: "StudyEstima
     ]
     print_table(console, ["population", "models", "flops", "epochs", "pixels", "pairs with"], rows)
     lines = [
-        f"{plural(len(study.claims), 'claim')}; data {plan.data.name}, seed {study.seed}, "
-        f"executor {plan.crew.executor}",
+        f"{_asked(study)}; data {plan.data.name}, seed {study.seed}, executor {plan.crew.executor}",
         f"run: {plan.path}",
     ]
     if expected is None:
@@ -47,12 +48,20 @@ def print_study_plan(console: Console, plan: "StudyPlan", expected: "StudyEstima
     console.file.flush()
 
 
+def _asked(study: "Study") -> str:
+    parts = [plural(len(study.claims), "claim")]
+    return ", ".join([*parts, plural(len(study.checks), "check")] if study.checks else parts)
+
+
 def print_verdicts(console: Console, verdicts: "Verdicts") -> None:
     """Print verdicts first, then the populations, and what a reader must know beside them."""
     console.print(f"{verdicts.study}: {verdicts.description}" if verdicts.description else verdicts.study)
     for claim in verdicts.claims:
         console.print()
         _print_claim(console, claim)
+    for check in verdicts.checks:
+        console.print()
+        _print_check(console, check)
     console.print()
     rows = [
         [
@@ -67,7 +76,7 @@ def print_verdicts(console: Console, verdicts: "Verdicts") -> None:
     columns = ["population", "n", "failed", "diverged", "trimmed mean", "median", "best"]
     print_table(console, columns, rows, right=columns[1:])
     console.print()
-    console.print(f"errors: top-1, validation, percent; claims judged together by Holm at alpha {verdicts.alpha:g}")
+    console.print(f"errors: top-1, validation, percent; {_how_judged(verdicts)} at alpha {verdicts.alpha:g}")
     for notice in verdicts.notices:
         console.print(f"note: {notice}")
 
@@ -83,6 +92,18 @@ def print_details(console: Console, verdicts: "Verdicts") -> None:
             print_comparison(
                 console, claim.comparison, [rows[name] for name in claim.stated.populations] if whole else ()
             )
+
+
+def _how_judged(verdicts: "Verdicts") -> str:
+    ways = ["claims judged together by Holm"] if verdicts.claims or not verdicts.checks else []
+    return ", ".join([*ways, "checks each for itself"] if verdicts.checks else ways)
+
+
+def _print_check(console: Console, check: "Answer") -> None:
+    console.print(f"{(check.verdict or 'not answered').upper()}  {check.stated.name}")
+    if check.stated.says:
+        console.print(f'  "{check.stated.says}"')
+    console.print(f"  {check.text}")
 
 
 def _print_claim(console: Console, claim: "JudgedClaim") -> None:

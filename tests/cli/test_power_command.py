@@ -133,7 +133,7 @@ def test_a_pilot_gives_the_spread_of_its_complete_trials(statistic, pilot, here)
         ),
         (
             ["--claim", "improves", "-n", "9", "--pilot", "pilot.csv"],
-            "the pilot must be of one space; it has A, B; name one by --space",
+            "the pilot must be of one space; got A, B; name one by --space",
         ),
         (
             ["--claim", "improves", "-n", "9", "--pilot", "pilot.csv", "--space", "C"],
@@ -141,7 +141,7 @@ def test_a_pilot_gives_the_spread_of_its_complete_trials(statistic, pilot, here)
         ),
         (
             ["--claim", "improves", "-n", "9", "--pilot", "pilot.csv", "--space", "A", "--paired"],
-            "a pilot tells how errors spread, not differences of pairs; pass --sd of the differences",
+            "the pilot must be of two populations, drawn in pairs; got A; name both by --space",
         ),
         (["--sd", "4"], "the following arguments are required: --claim; see anynas power --help"),
     ],

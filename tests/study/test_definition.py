@@ -116,7 +116,7 @@ CLAIM = 'name = "wide"\nbaseline = "free"\ncandidate = "wide"\nclaim = "improves
         ("seed = 3", "seed = -3", "seed must be at least 0; got -3"),
         ("seed = 3", "alpha = 1.5", "alpha"),
         ("epochs = 2", "epochs = 0", "epochs must be at least 1; got 0"),
-        ('name = "wide"', 'name = "ties"', 'each claim must have a name of its own; "ties" comes 2 times'),
+        ('name = "wide"', 'name = "ties"', 'each claim and check must have a name of its own; "ties" comes 2 times'),
         ('candidate = "wide"', 'candidate = "free"', "baseline and candidate must differ; got free twice"),
         (
             "paired = true",

@@ -1,7 +1,7 @@
 """Whether two measurements of the same networks put them in the same order: Spearman's rank correlation.
 
 The interval is Fisher's z with the standard error of Bonett and Wright (2000), sqrt((1 + r^2 / 2) / (n - 3)). The z of
-a correlation of exactly 1 is infinite; then n ranks that agree bound it from below as those with one exchange would.
+a correlation of 1 is infinite; there it stops at what one exchange of neighbours would leave.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""What a judged study leaves in a folder: table and curves as parquet, claims and verdicts as JSON, text, figures."""
+"""What a judged study leaves in a folder: table and curves as parquet, claims and verdicts as JSON, page, figures."""
 
 import dataclasses
 import json
@@ -15,12 +15,14 @@ from anynas.study.checking import Answer, measured_twice, trained_again
 from anynas.study.judging import Verdicts, compared, selection_of
 from anynas.study.running import CLAIMS, Declaration, declarations, write_declarations
 from anynas.terminal import text_of
+from anynas.views.pages import study_page
 from anynas.views.studies import print_details, print_verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLE, CURVES, VERDICTS, TEXT = "table.parquet", "curves.parquet", "verdicts.json", "verdicts.txt"
+PAGE = "report.md"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,9 +84,11 @@ def write_results(verdicts: Verdicts, results: Results, folder: Path) -> dict[st
             checks=_checks(verdicts, results.table),
             footer=_footer(verdicts),
         )
+        (folder / PAGE).write_text(study_page(verdicts, figures, footer=_footer(verdicts)), "utf-8")
     except OSError as error:
         raise SettingsError(f"{folder}: must be a folder that can be written to; {error.strerror or error}") from None
     return {
+        "report": folder / PAGE,
         "verdicts": folder / TEXT,
         "the same as JSON": folder / VERDICTS,
         "table": folder / TABLE,

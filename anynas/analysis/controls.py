@@ -73,7 +73,7 @@ def controlled(
             make, how = _weighted(low, high, num_bins), f"by weights in {edges.size - 1} bins"
         else:
             make, how = _regressed, "by regression on its logarithm"
-        sentence = f"{control} {low:g} to {high:g} {how}"
+        sentence = f"{between(control, low, high)} {how}"
     missing = (int(np.isnan(arms[0].errors).sum()), int(np.isnan(arms[1].errors).sum()))
     least, most = error_range
     seen = make(*arms) if paired else make(*(_complete(arm) for arm in arms))  # a pair goes or stays as one
@@ -128,3 +128,9 @@ def _complete(arm: Arm) -> Arm:
 
 def _filled(arm: Arm, error: float) -> Arm:
     return dataclasses.replace(arm, errors=np.where(np.isnan(arm.errors), error, arm.errors))
+
+
+def between(name: str, low: float, high: float) -> str:
+    """Return a range of complexities in words: params 8,936 to 92,520."""
+    ends = (f"{end:,.0f}" if end >= 1000 else f"{end:g}" for end in (low, high))
+    return f"{name} {' to '.join(ends)}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from anynas.analysis.compare import ERROR_RANGE
 from anynas.analysis.comparison import Cases, Facts
-from anynas.analysis.controls import Arm, Control, Method, controlled
+from anynas.analysis.controls import Arm, Control, Method, between, controlled
 from anynas.analysis.normalising import NUM_BINS
 from anynas.errors import SettingsError, did_you_mean
 
@@ -60,7 +60,7 @@ def select_populations(
     cases, held = controlled(
         arms[0], arms[1], control=control, method=method, num_bins=num_bins, error_range=error_range, paired=paired
     )
-    sentences = [f"{name} {low:g} to {high:g}" for name, (low, high) in bands.items()]
+    sentences = [between(name, low, high) for name, (low, high) in bands.items()]
     facts = Facts(
         baseline=arms[0].name,
         candidate=arms[1].name,

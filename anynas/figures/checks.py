@@ -34,6 +34,8 @@ def draw_seeds(trials: "pd.DataFrame", ax: "Axes", *, title: str) -> "Axes":
         ax: Where to draw.
         title: Above the panel: the check and its answer.
     """
+    from matplotlib.ticker import MaxNLocator
+
     means = trials.groupby("network_key")["error"].mean().sort_values(kind="stable")
     places = {key: place for place, key in enumerate(means.index, 1)}
     where = trials["network_key"].map(places)
@@ -41,6 +43,7 @@ def draw_seeds(trials: "pd.DataFrame", ax: "Axes", *, title: str) -> "Axes":
     ax.vlines(spans.index, spans["min"], spans["max"], color=FAINT, linewidth=0.8)
     ax.scatter(where, trials["error"], s=14, color=ACCENT, alpha=0.8, linewidth=0, label="a trial", zorder=3)
     ax.scatter(range(1, len(means) + 1), means, marker="_", s=60, color=INK, label="mean of a network", zorder=4)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="networks, by mean error", ylabel=ERROR)
     ax.set_title(title, loc="left")
     ax.legend(frameon=False, loc="upper left")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Draw = Callable[["Axes"], Any]
 
 WIDTH = 7.0  # inches, of a page with several panels: the text width of most journals' double column
+PANELS = 4  # of a picture, unless they are small: more would not fit on a printed page
 DPI = 160
 SMALL, NORMAL = 7, 8  # points, at the printed size
 LINE = 118  # characters of a footer's line at the page's width
@@ -87,6 +88,28 @@ def save_page(
         figure.set_layout_engine("constrained", h_pad=0.07)
         figure.suptitle(textwrap.fill(title, 84), x=0.01, ha="left", fontsize=10, fontweight="bold")
         return _write(figure, path, footer)
+
+
+def save_pages(
+    what: str, path: Path, panels: Sequence[Draw], *, title: str, most: int = PANELS, **page: Any
+) -> dict[str, Path]:
+    """Make as many pictures as the panels need, and return their paths by what they show.
+
+    Args:
+        what: They show.
+        path: Of a single one; of several, each says in its name which of how many it is.
+        panels: As for `save_page`, as are all others.
+        title: Of all.
+        most: Panels of one picture.
+        **page: As for `save_page`.
+    """
+    parts = [panels[begin : begin + most] for begin in range(0, len(panels), most)]
+    made = {}
+    for number, part in enumerate(parts, 1):
+        name, said = (f"_{number}_of_{len(parts)}", f", {number} of {len(parts)}") if len(parts) > 1 else ("", "")
+        file = path.with_name(f"{path.stem}{name}{path.suffix}")
+        made[what + said] = save_page(file, part, title=title + said, **page)
+    return made
 
 
 def wrapped(text: str, columns: int = 2) -> str:

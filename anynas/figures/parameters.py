@@ -10,7 +10,7 @@ import numpy as np
 from anynas.analysis.best_value import best_value
 from anynas.analysis.visible import visible_errors
 from anynas.figures.looks import Look, legend_label
-from anynas.figures.pages import Draw, save_page
+from anynas.figures.pages import Draw, save_pages
 from anynas.store import LIST_COLUMNS
 
 if TYPE_CHECKING:
@@ -53,18 +53,19 @@ def draw_parameters(
         else:
             draw = partial(draw_choices, values, errors, label=label, look=look, visible=visible)
         panels.append(draw)
-    pages = [panels[start : start + PAGE] for start in range(0, len(panels), PAGE)]
-    drawn = {}
-    for number, page in enumerate(pages, start=1):
-        part = f", {number} of {len(pages)}" if len(pages) > 1 else ""
-        file = re.sub(r"[^\w.-]+", "_", f"parameters_{name}{part}")
-        networks = legend_label(name, len(rows), failed, rows["error"], visible).replace("\n", " ")
-        title = f"{networks}: error against each parameter{part}"
-        note = "Dashed and shaded: the best network's value, median and 95 % interval"
-        drawn[f"parameters of {name}{part}"] = save_page(
-            folder / f"{file}.png", page, title=title, footer=f"{note}. {footer}", columns=COLUMNS, height=1.55
-        )
-    return drawn
+    networks = legend_label(name, len(rows), failed, rows["error"], visible).replace("\n", " ")
+    note = "Dashed and shaded: the best network's value, median and 95 % interval"
+    file = re.sub(r"[^\w.-]+", "_", f"parameters_{name}")
+    return save_pages(
+        f"parameters of {name}",
+        folder / f"{file}.png",
+        panels,
+        most=PAGE,
+        title=f"{networks}: error against each parameter",
+        footer=f"{note}. {footer}",
+        columns=COLUMNS,
+        height=1.55,
+    )
 
 
 def draw_values(

@@ -16,7 +16,7 @@ from anynas.figures.differences import draw_claims, draw_quantiles, verdict
 from anynas.figures.edfs import draw_panel
 from anynas.figures.learning import draw_expected_best, draw_learning
 from anynas.figures.looks import Look, legend_label, looks
-from anynas.figures.pages import Draw, legend_below, save_page, wrapped
+from anynas.figures.pages import Draw, legend_below, save_page, save_pages, wrapped
 from anynas.figures.parameters import draw_parameters
 from anynas.study.checking import Answer
 
@@ -86,17 +86,11 @@ def _claims(claims: Claims, look: dict[str, Look], folder: Path, footer: str) ->
     gaps = [partial(draw_quantiles, comparison, title=title) for title, comparison, _ in titled]
     rows = partial(draw_claims, [(name, comparison) for name, comparison, _ in claims])
     above = f"Held fixed: as said above; {footer}"
+    edfs = f"Error EDFs with bands {_levels(claims)}"
+    apart = "Difference of errors by quantile, candidate \u2212 baseline"
     return {
-        "error EDFs": save_page(
-            folder / "edfs.png", panels, title=f"Error EDFs with bands {_levels(claims)}", footer=above, height=3.1
-        ),
-        "difference by quantile": save_page(
-            folder / "quantiles.png",
-            gaps,
-            title="Difference of errors by quantile, candidate \u2212 baseline",
-            footer=above,
-            height=3.1,
-        ),
+        **save_pages("error EDFs", folder / "edfs.png", panels, title=edfs, footer=above, height=3.1),
+        **save_pages("difference by quantile", folder / "quantiles.png", gaps, title=apart, footer=above, height=3.1),
         "claims": save_page(
             folder / "claims.png",
             [rows],
@@ -136,7 +130,7 @@ def _edfs(table: "pd.DataFrame", look: dict[str, Look], folder: Path, footer: st
     names = [population.name for population in panel.populations]
     draws = [partial(draw_panel, panel, looks=look, visible=visible, title=name, shown=name) for name in names]
     title = "Error EDF of each population, 95 % band (simultaneous, DKW); others in grey"
-    return {"error EDFs": save_page(folder / "edfs.png", draws, title=title, footer=footer)}
+    return save_pages("error EDFs", folder / "edfs.png", draws, title=title, footer=footer)
 
 
 def _complexity(

@@ -81,7 +81,7 @@ def test_under_a_regression_errors_are_as_they_are_within_the_common_range():
         assert_allclose(population.errors, np.sort(inside))
         assert_allclose(population.weights, 1 / len(inside))
     assert panel.held == (
-        f"flops {low:g} to {high:g} by regression on its logarithm"
+        f"flops {low:,.0f} to {high:,.0f} by regression on its logarithm"
         "; EDFs of errors as they are within that range, without weights"
     )
 

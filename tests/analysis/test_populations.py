@@ -59,10 +59,10 @@ def test_a_control_says_what_it_held():
     rows = table()
     found = compared(rows, control="flops")
     low, high = rows.groupby("space")["flops"].min().max(), rows.groupby("space")["flops"].max().min()
-    assert found.held.startswith(f"flops {low:g} to {high:g} by weights in ")
+    assert found.held.startswith(f"flops {low:,.0f} to {high:,.0f} by weights in ")
     assert "held fixed: flops" in found.summary()
     both = compared(rows.assign(params=1.0), control="flops", params=(0.5, 2), method="regression")
-    assert both.held == f"flops {low:g} to {high:g} by regression on its logarithm, params 0.5 to 2"
+    assert both.held == f"flops {low:,.0f} to {high:,.0f} by regression on its logarithm, params 0.5 to 2"
     assert compared(rows, flops=(1e6, 2e6)).control == "flops band"
 
 

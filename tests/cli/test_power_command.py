@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from anynas import compare
 from anynas.analysis.power import models_needed, power, smallest_effect, spread
 
 
@@ -87,6 +88,23 @@ def test_a_pilot_gives_the_spread_of_its_complete_trials(statistic, pilot, here)
     assert f"{name} with a spread of {sd:.3g} points, from a pilot of 39 models of A\n" in out
 
 
+@pytest.mark.parametrize("statistic", ["trimmed_mean", "mean"])
+def test_a_pilot_of_pairs_gives_the_spread_of_their_differences(statistic, pilot, here):
+    table = pd.read_csv(pilot / "pilot.csv")
+    pairs = table.pivot(index="number", columns="space", values="error").dropna()
+    asked = ("--claim", "no_effect", "--margin", "1", "--pilot", "pilot.csv", "--space", "A", "B", "--paired")
+    said = json.loads(here("power", *asked, "--statistic", statistic, "--json", cwd=pilot)[1])
+    assert said["pilot"]["n"] == len(pairs) == 29
+    if statistic == "mean":
+        assert said["sd"] == pytest.approx((pairs["B"] - pairs["A"]).std())
+    else:
+        found = compare(pairs["A"], pairs["B"], paired=True)
+        assert said["sd"] == pytest.approx(found.standard_error * 29**0.5)
+    assert said["models_needed"] == models_needed("no_effect", margin=1.0, sd=said["sd"], paired=True)
+    out = here("power", *asked, "--statistic", statistic, cwd=pilot)[1]
+    assert "from a pilot of 29 pairs of A and B\n" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -133,6 +151,10 @@ def test_a_pilot_gives_the_spread_of_its_complete_trials(statistic, pilot, here)
         ),
         (
             ["--claim", "improves", "-n", "9", "--pilot", "pilot.csv"],
+            "the pilot must be of one space; got A, B; name one by --space",
+        ),
+        (
+            ["--claim", "improves", "-n", "9", "--pilot", "pilot.csv", "--space", "A", "B"],
             "the pilot must be of one space; got A, B; name one by --space",
         ),
         (

@@ -12,7 +12,7 @@ import anynas
 from anynas.figures import draw_study
 from anynas.results import results_in
 
-FILES = {"table.parquet", "curves.parquet", "verdicts.json", "verdicts.txt", "claims.json"}
+FILES = {"report.md", "table.parquet", "curves.parquet", "verdicts.json", "verdicts.txt", "claims.json"}
 PICTURES = {"edfs.png", "quantiles.png", "claims.png", "complexity.png", "expected_best.png", "learning.png"}
 
 

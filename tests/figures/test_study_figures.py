@@ -28,6 +28,8 @@ from anynas.figures import (
     draw_values,
     looks,
 )
+from anynas.study.checking import answer, measured_twice, trained_again
+from anynas.study.stated import StatedCheck
 
 FOOTER = "n = 40, seed 3, 2 epochs; anynas 0.1.0, a machine"
 LOOK = looks("ABC")
@@ -315,6 +317,47 @@ def test_many_parameters_have_several_pages(tmp_path, pages, table):
     assert written["parameters of B, 1 of 2"].name == "parameters_B_1_of_2.png"
     axes = [[ax for ax in pages[f"parameters_B_{k}_of_2.png"].axes if ax.axison] for k in (1, 2)]
     assert [len(page) for page in axes] == [20, 2]
+
+
+def test_many_claims_have_several_pages(tmp_path, pages, table, claims):
+    written = draw_study(table, None, [claims[0]] * 5, tmp_path, footer=FOOTER)
+    assert written["error EDFs, 2 of 2"].name == "edfs_2_of_2.png"
+    assert written["difference by quantile, 1 of 2"].name == "quantiles_1_of_2.png"
+    for what in ("edfs", "quantiles"):
+        assert [len([ax for ax in pages[f"{what}_{k}_of_2.png"].axes if ax.axison]) for k in (1, 2)] == [4, 1]
+    assert len(pages["claims.png"].axes[0].get_yticks()) == 5
+
+
+def rank_check(rng):
+    first = rng.normal(20, 2, 30)
+    rows = pd.DataFrame({"space": ["A"] * 30 + ["B"] * 30, "number": [*range(30)] * 2, "state": "complete"})
+    rows["error"] = [*first, *(first + rng.normal(0, 1, 30))]
+    stated = StatedCheck(check="rank_correlation", name="order", population="A", reference="B", at_least=0.7)
+    return answer(rows, stated, 0.05), measured_twice(rows, stated)
+
+
+def seed_check(rng):
+    keys = np.repeat(["x", "y", "z"], 4)
+    rows = pd.DataFrame({"space": "C", "number": range(12), "network_key": keys, "state": "complete", "reason": ""})
+    rows["error"] = np.repeat([30.0, 10.0, 20.0], 4) + rng.normal(0, 1, 12)
+    stated = StatedCheck(check="seed_noise", name="seeds", population="C", at_most=0.5)
+    return answer(rows, stated, 0.05), trained_again(rows, stated)
+
+
+def test_checks_are_drawn_as_they_were_measured(tmp_path, pages, table):
+    rng = np.random.default_rng(5)
+    ranks, seeds = rank_check(rng), seed_check(rng)
+    written = draw_study(table, None, [], tmp_path, checks=[ranks, seeds], footer=FOOTER)
+    assert written["checks"].name == "checks.png"
+    left, right = pages["checks.png"].axes
+    assert_allclose(left.collections[0].get_offsets(), ranks[1][["first", "second"]])
+    assert left.get_title("left").startswith(f"order ({ranks[0].verdict}: {ranks[0].estimate:.2f}, n = 30")
+    assert (left.get_xlabel(), left.get_ylabel()) == ("A: validation error (%)", "B: validation error (%)")
+    trials, means = right.collections[1:3]
+    offsets = np.asarray(trials.get_offsets())
+    assert_allclose(offsets[:, 1], seeds[1]["error"])
+    assert offsets[:, 0].tolist() == [3] * 4 + [1] * 4 + [2] * 4, "networks stand by their mean error"
+    assert_allclose(means.get_offsets()[:, 1], np.sort(seeds[1].groupby("network_key")["error"].mean()))
 
 
 def test_before_any_verdict_each_population_has_a_panel(tmp_path, pages, table):

@@ -2,19 +2,26 @@
 
 import dataclasses
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from anynas.analysis.populations import compare_populations
+from anynas.analysis.power import models_needed, power, spread
 from anynas.results import results_in
 from anynas.settings import shipped
+from anynas.study.definition import load_study
 from anynas.study.judging import Verdicts, judge_table
 from anynas.study.running import declaration_of, jobs, plan_study
+from anynas.views.pages import claim_numbers
 
 STUDIES = shipped("studies")
 NAMES = sorted(path.parent.parent.name for path in STUDIES.glob("*/results/verdicts.json"))
+
+PILOTS = {"two_epochs": "AnyNetA", "groups_free": "AnyNetB", "groups_tied": "AnyNetC"}  # of studies/fidelity
 
 
 def judged(name: str) -> Verdicts:
@@ -32,7 +39,7 @@ def rounded(value: Any) -> Any:
 
 
 def test_there_are_results() -> None:
-    assert "lecture" in NAMES
+    assert {"fidelity", "lecture"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,10 +65,33 @@ def test_the_study_still_asks_what_was_answered(name: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_has_the_numbers_of_the_verdicts(name: str) -> None:
     page = (STUDIES / name / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"(?m)^\| [^|]+ \| ([+-][\d.]+) \[([-\d.]+), ([-\d.]+)\] \| [^|]+ \| (\w+) \|$", page)
-    found = [
-        (f"{c.comparison.difference:+.2f}", f"{c.comparison.ci_low:.2f}", f"{c.comparison.ci_high:.2f}", c.verdict)
-        for c in judged(name).claims
-        if c.comparison
-    ]
-    assert rows == found
+    verdicts = judged(name)
+    rows = re.findall(r"(?m)^\| [^|]+ \| ([+-]?[\d.]+ \[[-\d., ]+\]) \| (?:[^|]+ \| )+(\w+) \|$", page)
+    claims = [(claim_numbers(claim)[0], claim.verdict) for claim in verdicts.claims if claim.comparison]
+    checks = [(f"{c.estimate:.2f} [{c.low:.2f}, {c.high:.2f}]", c.verdict) for c in verdicts.checks]
+    assert rows == claims + checks
+
+
+def test_the_plan_of_the_principles_is_that_of_the_pilot() -> None:
+    table = results_in(STUDIES / "fidelity" / "results").table
+    spreads = {name: spread(table.loc[table["space"] == name, "error"]) for name in PILOTS}
+    page = (STUDIES / "fidelity" / "README.md").read_text(encoding="utf-8")
+    for name, words in PILOTS.items():
+        assert f"{spreads[name]:.1f} points in {words}" in page or f"{spreads[name]:.1f} in {words}" in page
+    both = math.hypot(spreads["two_epochs"], spreads["groups_free"]) / math.sqrt(2)
+    least = 0.05 / len(load_study("principles").claims)
+    planned = re.search(r"--sd ([\d.]+) -n 250 --alpha ([\d.]+) +# ([\d.]+)", page)
+    assert planned is not None
+    assert planned.groups() == (
+        f"{both:.2f}",
+        f"{least:.4f}",
+        f"{power('no_effect', n=250, sd=both, margin=1.0, alpha=least):.2f}",
+    )
+    ties = load_study("ties").populations
+    for kind in ("ratios", "groups"):
+        names = [f"{kind}_free", f"{kind}_tied"]
+        pairs = compare_populations(table, baseline=names[0], candidate=names[1], paired=True)
+        sd = pairs.standard_error * math.sqrt(30)
+        needed = models_needed("no_effect", sd=round(sd, 2), margin=0.5, alpha=0.025, paired=True)
+        assert f"--sd {sd:.2f} --paired --alpha 0.025        # {needed} pairs\n" in page
+        assert ties[names[0]].models >= needed - 5

@@ -9,7 +9,7 @@ from typing import Any
 from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.designspace.parameters import uniform, uniform_range
-from anynas.driver.loop import Setting
+from anynas.driver.jobs import Setting
 from anynas.driver.samplers import Known, Proposal, Sampler
 from anynas.execution import Outcome
 from anynas.regimes import load_regime
@@ -141,7 +141,11 @@ class MemoryRecorder:
         return self
 
     def entries(self, role: str | None = None) -> list[Entry]:
-        return sorted((e for e in self.all if role in (None, e.role)), key=lambda e: e.number)
+        latest = {(e.role, e.number, e.seed): e for e in self.history(role)}
+        return sorted(latest.values(), key=lambda e: e.number)
+
+    def history(self, role: str | None = None) -> list[Entry]:
+        return [e for e in self.all if role in (None, e.role)]
 
     def add(self, entry: Entry, space: DesignSpace) -> None:
         self.all.append(entry)

@@ -469,8 +469,8 @@ def test_a_run_json_that_is_none_is_an_error(tmp_path: Path, content: str, said:
 def test_the_table_has_the_promised_columns_and_then_one_a_parameter(tmp_path: Path) -> None:
     table = write(tmp_path / "run", [entry(1), entry(0)]).table()
     promised = (
-        "study space number key network_key state error flops params activations epochs images seconds "
-        "peak_memory_bytes seed device retries reason regime recipe architecture anynas_version torch_version "
+        "study space number key network_key state error flops params activations epochs rung images "
+        "seconds peak_memory_bytes seed device retries reason regime recipe architecture anynas_version torch_version "
         "git_commit"
     )
     parameters = "depth_1 depth_2 width_1 width_2 bottleneck_ratio_1 bottleneck_ratio_2 group_width_1 group_width_2"
@@ -494,6 +494,7 @@ def test_a_row_holds_what_the_entry_says(tmp_path: Path) -> None:
         "params": 103,
         "activations": 13,
         "epochs": 2,
+        "rung": 1,
         "images": 10_000,
         "seconds": 1.25,
         "peak_memory_bytes": 1 << 30,

@@ -23,7 +23,9 @@ def arrays_of(engine: Engine, order: torch.Generator, device: torch.device) -> A
 
 
 @torch.no_grad()
-def put_back(arrays: Sequence[np.ndarray[Any, Any]], engine: Engine, order: torch.Generator, device: torch.device) -> None:
+def put_back(
+    arrays: Sequence[np.ndarray[Any, Any]], engine: Engine, order: torch.Generator, device: torch.device
+) -> None:
     """Bring an engine for the same trial, made on a device of the same kind, to where the arrays were taken."""
     tensors = list(engine.changing())
     values = [torch.from_numpy(array.copy()) for array in arrays]  # may be read-only where they come from

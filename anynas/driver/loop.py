@@ -105,7 +105,7 @@ class _Search:
         self._reusable: dict[str, Entry] = {}  # network key -> the trial that trained it
         self._under_way: dict[str, list[Job]] = {}  # network key -> the job that trains it first, and others that wait
         history = recorder.run.history("search")
-        for entry in history:
+        for entry in _in_order_of_asking(history):
             sampler.tell(_known(entry))
         self.entries = {entry.number: entry for entry in sorted(history, key=lambda entry: entry.number)}  # the latest
         for entry in self.entries.values():
@@ -216,6 +216,20 @@ def _missing(have: set[int], trials: int | None) -> Iterator[int]:
         if number not in have:
             yield number
         number += 1
+
+
+def _in_order_of_asking(history: list[Entry]) -> list[Entry]:
+    """Return entries in the order of their numbers, as an undisturbed sampler has them.
+
+    What a trial did on later rungs comes behind all trials that had ended or paused by then.
+    """
+    places: list[tuple[int, bool, int]] = []
+    seen: set[int] = set()
+    for position, entry in enumerate(history):
+        is_later = entry.number in seen
+        seen.add(entry.number)
+        places.append((max(seen) if is_later else entry.number, is_later, position))
+    return [history[position] for *_, position in sorted(places)]
 
 
 def _entry(job: Job, result: TrialResult, epochs: int) -> Entry:

@@ -176,7 +176,8 @@ class Kept:
 
     def keep(self, number: int, paused: Paused) -> None:
         """Keep a trial, and let go of what has no room."""
-        self._paused[number] = paused
+        if paused.num_bytes <= self._limit:
+            self._paused[number] = paused
         while sum(kept.num_bytes for kept in self._paused.values()) > self._limit:
             del self._paused[max(self._paused, key=lambda n: (self._paused[n].result.error, n))]
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import socket
@@ -461,6 +462,49 @@ def test_a_run_json_that_is_none_is_an_error(tmp_path: Path, content: str, said:
         load_run(tmp_path)
     assert str(caught.value) == message
     assert refused(tmp_path) == message
+
+
+# Rungs
+
+
+def test_the_latest_entry_of_a_trial_is_the_trial_and_all_are_history(tmp_path: Path) -> None:
+    def on(rung: int, number: int) -> Entry:
+        whole = entry(number)
+        state = "complete" if rung == 2 else "pruned"
+        result = dataclasses.replace(whole.result, state=state, curve=whole.result.curve[:rung], error=30.0 - rung)
+        return dataclasses.replace(whole, result=result, rung=rung, epochs=rung)
+
+    written = [on(1, 1), on(1, 0), on(2, 1), failed(2)]
+    run = write(tmp_path / "run", written)
+    assert [(e.number, e.rung) for e in run.history("search")] == [(1, 1), (0, 1), (1, 2), (2, 1)]
+    assert run.entries() == [written[1], written[2], run.entries()[2]]
+    table = run.table()
+    assert table[["number", "state", "rung", "epochs"]].to_numpy().tolist() == [
+        [0, "pruned", 1, 1],
+        [1, "complete", 2, 2],
+        [2, "failed", 1, 2],
+    ]
+    assert table["error"].tolist()[:2] == [29.0, 28.0]
+    assert run.best()["number"] == 1, "pruned trials are never the best"
+    assert run.front()["number"].tolist() == [1]
+    assert run.curves().groupby("number").size().to_dict() == {0: 1, 1: 2}
+    optunas = optuna.load_study(
+        study_name="trials",
+        storage=optuna.storages.JournalStorage(
+            optuna.storages.journal.JournalFileBackend(str(run.path / "journal.log"))
+        ),
+    ).get_trials()
+    assert [trial.state.name for trial in optunas] == ["PRUNED", "PRUNED", "COMPLETE", "FAIL"]
+    assert optunas[0].intermediate_values == {1: 29.0}
+
+
+def test_a_record_from_before_there_were_rungs_is_read(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [entry(0)])
+    journal = run.path / "journal.log"
+    text, now = journal.read_text(), re.compile(r',? ?"rung": ?1')
+    assert len(now.findall(text)) == 1
+    journal.write_text(now.sub("", text))
+    assert run.entries() == [entry(0)]
 
 
 # The table

@@ -28,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Search twice and print a line each."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rungs", description=__doc__.splitlines()[0])
     parser.add_argument("--space", default="AnyNetD", metavar="SPACE", help="where networks are drawn (AnyNetD)")
-    parser.add_argument("--trials", type=int, default=27, metavar="N", help="networks (27)")
+    parser.add_argument("--trials", type=int, default=12, metavar="N", help="networks (12)")
     parser.add_argument("--epochs", type=int, default=9, metavar="E", help="of full training (9)")
-    parser.add_argument("--images", type=int, default=512, metavar="N", help="training images of each epoch (512)")
+    parser.add_argument("--images", type=int, default=1280, metavar="N", help="training images of each epoch (1280)")
     parser.add_argument("--rungs", type=int, default=3, metavar="R", help="rungs (3)")
     parser.add_argument("--reduction", type=int, default=3, metavar="K", help="one in K goes on (3)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of networks and trainings (0)")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from anynas.driver.rungs import Ladder
 from anynas.store import Entry
 from anynas.terminal import count, duration, plural
 
@@ -21,7 +22,10 @@ MOST_BARS = 16  # populations with a bar of their own
 
 
 class Reporter:
-    """Shows how a run goes: a bar with the time left in a terminal, a line a trial where piped."""
+    """Shows how a run goes: a bar with the time left in a terminal, a line a trial where piped.
+
+    Where trials pause on rungs a line is a rung that a trial finished; a trial counts as finished from its first on.
+    """
 
     def __init__(
         self,
@@ -30,8 +34,10 @@ class Reporter:
         seconds_per_trial: float | None = None,
         workers: int | None = None,
         minutes: float | None = None,
+        ladder: Ladder | None = None,
     ) -> None:
         self._console = console
+        self._ladder = ladder or Ladder(epochs=(1,))
         self._seconds_per_trial = seconds_per_trial
         self._workers = workers or 1
         self._end = None if minutes is None else time.monotonic() + 60 * minutes
@@ -49,6 +55,8 @@ class Reporter:
         self._stop()
         self._stage, self._total = stage, total
         self._done, self._new, self._since = len(finished), 0, time.monotonic()
+        self._work = {_name(entry): self._in_full(entry) for entry in finished}
+        self._work_before = sum(self._work.values())
         self._best = None
         for entry in finished:
             self._keep_best(entry)
@@ -70,10 +78,12 @@ class Reporter:
 
     def finished(self, entry: Entry) -> None:
         """Show a trial that has ended."""
-        self._done += 1
+        self._done += _name(entry) not in self._work
         self._new += 1
+        self._work[_name(entry)] = self._in_full(entry)
         self._keep_best(entry)
-        text = f"{self._of(self._done, self._total)}  trial {entry.number}: {_outcome(entry)}"
+        rung = f" (rung {entry.rung} of {self._ladder.top})" if entry.result.state == "pruned" else ""
+        text = f"{self._of(self._done, self._total)}  trial {entry.number}: {_outcome(entry)}{rung}"
         if self._bar is not None:
             self._bar.console.print(text, soft_wrap=True)
             self._bar.update(self._task, completed=self._done, state=self._state())
@@ -110,12 +120,21 @@ class Reporter:
     def _seconds_left(self) -> float | None:
         if self._total is None:
             return None if self._end is None else self._end - time.monotonic()
-        remaining = self._total - self._done
-        if self._new >= self._workers:
-            return remaining * (time.monotonic() - self._since) / self._new
+        done = sum(self._work.values())
+        remaining = max((self._ladder.in_full(self._total) if self._has_rungs else self._total) - done, 0)
+        if self._new >= self._workers and done > self._work_before:
+            return remaining * (time.monotonic() - self._since) / (done - self._work_before)
         if self._seconds_per_trial is not None:
             return remaining * self._seconds_per_trial / self._workers
         return None
+
+    @property
+    def _has_rungs(self) -> bool:
+        return self._stage == "search" and self._ladder.top > 1
+
+    def _in_full(self, entry: Entry) -> float:
+        """Return how many full trainings a trial is so far."""
+        return entry.epochs / self._ladder.epochs[-1] if self._has_rungs else 1.0
 
     @staticmethod
     def _of(done: int, total: int | None) -> str:
@@ -231,6 +250,10 @@ class StudyReporter:
         work = sum(missing * each.get(name, 0.0) for name, missing in self._left().items())
         idle = (time.monotonic() - self._since) * self._workers / spent if spent > 0 else 1.0
         return work * max(idle, 1.0) / self._workers
+
+
+def _name(entry: Entry) -> tuple[int, int]:
+    return entry.number, entry.seed
 
 
 def _outcome(entry: Entry) -> str:

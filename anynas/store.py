@@ -9,7 +9,9 @@
       claims.json    what a study claims, as it stood before its first trial and as it is now
 
 An entry is written once, when its trial is finished. Running trials are the driver's own affair, so a crash leaves
-none behind.
+none behind. Where trials pause on rungs, each rung that a trial finishes is an entry, whole in itself: all that is
+known of the trial up to there, state "pruned". A later one of the same trial takes its place. So at any moment the
+record is one of finished trials, and what it says of a trial that goes on holds until that has finished another rung.
 """
 
 import contextlib
@@ -38,7 +40,7 @@ SCHEMA = 1
 BEGINNINGS = ("driver.lock", "driver.json", ".driver.json", ".run.json")  # what a driver that died at once may leave
 LIST_COLUMNS = [  # a table's, before one column a parameter
     *("study", "space", "number", "key", "network_key", "state", "error", "flops", "params", "activations"),
-    *("epochs", "images", "seconds", "peak_memory_bytes", "seed", "device", "retries", "reason"),
+    *("epochs", "rung", "images", "seconds", "peak_memory_bytes", "seed", "device", "retries", "reason"),
     *("regime", "recipe", "architecture", "anynas_version", "torch_version", "git_commit"),
 ]
 ROLES = {  # why a trial was run
@@ -63,10 +65,11 @@ class Entry:
     flops: int
     params: int
     activations: int
-    epochs: int
+    epochs: int  # with rungs those that it was trained, else the fidelity's
     images: int
     columns: dict[str, Any]  # nominal parameters by column: width_1, depth_3, ...
     point: tuple[float, ...]  # of the unit cube, from which the architecture was decoded
+    rung: int = 1  # the last one that it was trained for, from 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,16 +87,24 @@ class Run:
         identity: dict[str, Any] = read_json(self.path / "run.json")["identity"]
         return identity
 
+    def history(self, role: str | None = None) -> list[Entry]:
+        """Return all entries of a role, or of all roles, in the order in which they were written.
+
+        Of a trial that finished several rungs there is one for each.
+        """
+        entries = (_entry(trial) for trial in read_trials(self.path / "journal.log"))
+        return [entry for entry in entries if role in (None, entry.role)]
+
     def entries(self, role: str | None = None) -> list[Entry]:
         """Return the finished trials of a role, or of all roles: by role, population, number."""
-        entries = [_entry(trial) for trial in read_trials(self.path / "journal.log")]
+        latest = {(e.role, e.space, e.number, e.seed): e for e in self.history(role)}
         populations = list(self.identity.get("populations", ()))
 
         def place(entry: Entry) -> tuple[int, int, int]:
             position = populations.index(entry.space) if entry.space in populations else 0
             return list(ROLES).index(entry.role), position, entry.number
 
-        return sorted((e for e in entries if role in (None, e.role)), key=place)
+        return sorted(latest.values(), key=place)
 
     def table(self) -> "pd.DataFrame":
         """Return one row a trial that a sampler or a population proposed: fixed columns first, then one a parameter.
@@ -205,10 +216,12 @@ class Recorder:
         """Write a finished trial of a space: one atomic append, on disk when this returns."""
         import optuna
 
-        complete = entry.result.state == "complete"
+        states = optuna.trial.TrialState
+        error, state = entry.result.error, entry.result.state
         trial = optuna.trial.create_trial(
-            state=optuna.trial.TrialState.COMPLETE if complete else optuna.trial.TrialState.FAIL,
-            value=entry.result.error if complete else None,
+            state={"complete": states.COMPLETE, "pruned": states.PRUNED, "failed": states.FAIL}[state],
+            value=error if state == "complete" else None,
+            intermediate_values={entry.epochs: error} if state == "pruned" else None,
             params=entry.columns,
             distributions={column: _distributions(space)[column] for column in entry.columns},
             user_attrs=_attributes(entry),
@@ -329,7 +342,7 @@ def _entry(trial: "optuna.trial.FrozenTrial") -> Entry:
 
 def _row(entry: Entry) -> dict[str, Any]:
     result = entry.result
-    copied = ("number", "space", "flops", "params", "activations", "epochs", "images", "seed")
+    copied = ("number", "space", "flops", "params", "activations", "epochs", "rung", "images", "seed")
     from_result = ("state", "error", "seconds", "peak_memory_bytes", "device", "retries", "reason")
     return {
         **{name: getattr(entry, name) for name in copied},

@@ -1,4 +1,4 @@
-"""What is trained, how, and what came of it: Recipe, Fidelity, Trial, TrialResult. Data alone.
+"""What is trained, how, and what came of it: Recipe, Fidelity, Trial, TrialResult, Paused. Data alone.
 
 `training` does the work.
 """
@@ -7,6 +7,8 @@ import dataclasses
 import math
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from anynas.architecture import Architecture
 from anynas.settings import check_types, read_toml, require, settings_from
@@ -108,6 +110,8 @@ class Trial:
     fidelity: Fidelity
     seed: int  # fixes everything that the trial draws
     test: bool = False  # whether the test error is computed too: for winners
+    stop: int | None = None  # epochs after which it pauses, fewer than the fidelity's; None: it is trained to its end
+    paused: "Paused | None" = None  # where it goes on; None: at its beginning
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,3 +142,19 @@ class TrialResult:
     def failed(cls, reason: str, **fields: Any) -> "TrialResult":
         """Return a failure with its reason, one line."""
         return cls(state="failed", reason=" ".join(reason.split()), **fields)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Paused:
+    """A trial that stopped after one of its epochs, and all that it needs to go on, wherever that is.
+
+    On a CPU a trial that goes on ends with the bits of one that never stopped.
+    """
+
+    result: TrialResult  # up to there: state "pruned", the whole curve, costs since it last went on
+    arrays: tuple[np.ndarray[Any, Any], ...]  # weights, moments, momentum, random states: in the engine's order
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the arrays."""
+        return sum(array.nbytes for array in self.arrays)

@@ -12,7 +12,8 @@ from typing import Any
 
 from anynas.architecture import Architecture
 from anynas.designspace import Bounds, load_space
-from anynas.driver.loop import Clock, Setting, Silent, run_search
+from anynas.driver.jobs import Clock, Setting, Silent
+from anynas.driver.loop import run_search
 from anynas.driver.samplers import Known, Proposal, Sampler, make_sampler
 from anynas.execution import Outcome
 from anynas.store import recording

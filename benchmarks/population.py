@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from anynas.driver.loop import Clock, Silent, run_search
+from anynas.driver.jobs import Clock, Silent
+from anynas.driver.loop import run_search
 from anynas.driver.samplers import make_sampler
 from anynas.driver.search import plan_search
 from anynas.store import recording

@@ -91,7 +91,7 @@ def _turn(side: str, request: Callable[[], dict[str, Any]]) -> Measurement:
 def request_of(number: int, *, networks: int, images: int | None = None) -> dict[str, Any]:
     """Return what all sides of a round train, JSON-ready; `images` None: as many as the regime says."""
     from anynas.designspace import Bounds, load_space
-    from anynas.driver.loop import trial_seed
+    from anynas.driver.jobs import trial_seed
 
     space = load_space(SPACE)
     regime = space.regime

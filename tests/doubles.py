@@ -6,15 +6,17 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.designspace.parameters import uniform, uniform_range
-from anynas.driver.loop import Setting
+from anynas.driver.jobs import Setting
 from anynas.driver.samplers import Known, Proposal, Sampler
 from anynas.execution import Outcome
 from anynas.regimes import load_regime
 from anynas.store import Entry
-from anynas.trials import Fidelity, Trial, TrialResult
+from anynas.trials import CurvePoint, Fidelity, Paused, Trial, TrialResult
 
 PLAIN_SPACE = """
 description = "two stages of plain 3x3s"
@@ -97,6 +99,33 @@ def result_of(trial: Trial) -> TrialResult:
     )
 
 
+def climbing(error: Callable[[Trial, int], float]) -> Callable[[Trial], Outcome]:
+    """Return what training to the next rung might give: a second an epoch, and an error after each.
+
+    An error that is no number is divergence.
+    """
+
+    def outcome(trial: Trial) -> Outcome:
+        curve = list(trial.paused.result.curve) if trial.paused else []
+        start, end = len(curve), trial.stop or trial.fidelity.epochs
+        diverged = False
+        while len(curve) < end and not diverged:
+            reached = error(trial, len(curve) + 1)
+            diverged = math.isnan(reached)
+            curve.append(CurvePoint(epoch=len(curve) + 1, loss=1.0, error=90.0 if diverged else reached))
+        pauses = trial.stop is not None and not diverged
+        result = TrialResult(
+            state="pruned" if pauses else "complete",
+            error=curve[-1].error,
+            curve=tuple(curve),
+            seconds=float(len(curve) - start),
+            reason="diverged" if diverged else "",
+        )
+        return Paused(result=result, arrays=(np.zeros(3),)) if pauses else result
+
+    return outcome
+
+
 class FakeExecutor:
     """Workers that take no time, and answer in an order drawn by `seed`; None: in the order of submission."""
 
@@ -141,7 +170,11 @@ class MemoryRecorder:
         return self
 
     def entries(self, role: str | None = None) -> list[Entry]:
-        return sorted((e for e in self.all if role in (None, e.role)), key=lambda e: e.number)
+        latest = {(e.role, e.number, e.seed): e for e in self.history(role)}
+        return sorted(latest.values(), key=lambda e: e.number)
+
+    def history(self, role: str | None = None) -> list[Entry]:
+        return [e for e in self.all if role in (None, e.role)]
 
     def add(self, entry: Entry, space: DesignSpace) -> None:
         self.all.append(entry)

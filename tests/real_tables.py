@@ -32,6 +32,12 @@ def size_space() -> pd.DataFrame:
     )
 
 
+def learning_curves() -> pd.DataFrame:
+    """Return NAAP-440's errors, percent, by the number of epochs after which they were measured: 3, 9, 30, 90."""
+    table = _read("naap440.csv.xz")
+    return pd.DataFrame({epochs: (100 * (1 - table[f"e{epochs}Accuracy"])).round(2) for epochs in (3, 9, 30, 90)})
+
+
 def plain_space() -> pd.DataFrame:
     """Return NAAP-440: error after 90 epochs, flops, params, and whether there is a residual connection."""
     table = _read("naap440.csv.xz")

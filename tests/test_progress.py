@@ -9,6 +9,7 @@ from doubles import plain_space
 from rich.console import Console
 
 from anynas import progress
+from anynas.driver.rungs import Ladder
 from anynas.progress import Reporter, StudyReporter
 from anynas.store import Entry
 from anynas.terminal import PIPED_WIDTH
@@ -85,6 +86,39 @@ def test_a_search_that_is_piped_is_a_line_a_trial(clock: Clock) -> None:
         "the best again, with other seeds: 0/2 finished",
         "1/2  trial 0: error 10.00 %, 1.05 Mflops, 43.2 k params, 5 min; 15 s left",
         "2/2  trial 1: error 13.00 %, 1.05 Mflops, 43.2 k params, 5 min",
+    ]
+
+
+def test_on_rungs_a_trial_is_a_line_a_rung_and_counts_once_and_the_time_left_is_that_of_what_is_left(
+    clock: Clock,
+) -> None:
+    """Nine trials take 9 * 1 + 3 * 2 + 1 * 6 = 21 epochs; an epoch takes ten seconds here."""
+    console, file = piped()
+
+    def on(rung: int, number: int, error: float) -> Entry:
+        state = "complete" if rung == 3 else "pruned"
+        result = TrialResult(state=state, error=error, seconds=5.0)  # type: ignore[arg-type]
+        return dataclasses.replace(entry(number, result), rung=rung, epochs=3 ** (rung - 1))
+
+    with Reporter(console, ladder=Ladder(epochs=(1, 3, 9))) as reporter:
+        reporter.started("search", 9, [on(1, 0, 50.0), on(2, 1, 40.0)])
+        clock.now += 10
+        reporter.finished(on(1, 2, 60.0))
+        clock.now += 20
+        reporter.finished(on(2, 0, 30.0))
+        clock.now += 60
+        reporter.finished(on(3, 0, 20.0))
+        reporter.started("confirm", 2, [])
+        clock.now += 90
+        reporter.finished(dataclasses.replace(complete(0, 21.0), epochs=9))
+    assert file.getvalue().splitlines() == [
+        "2 trials finished already",
+        "search: 2/9 finished",
+        "3/9  trial 2: error 60.00 %, 1.05 Mflops, 43.2 k params, 5 s (rung 1 of 3); 3 min left",
+        "3/9  trial 0: error 30.00 %, 1.05 Mflops, 43.2 k params, 5 s (rung 2 of 3); 2 min left",
+        "3/9  trial 0: error 20.00 %, 1.05 Mflops, 43.2 k params, 5 s; best 20.00 %, 80 s left",
+        "the best again, with other seeds: 0/2 finished",
+        "1/2  trial 0: error 21.00 %, 1.05 Mflops, 43.2 k params; 2 min left",
     ]
 
 

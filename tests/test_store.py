@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import socket
@@ -463,14 +464,57 @@ def test_a_run_json_that_is_none_is_an_error(tmp_path: Path, content: str, said:
     assert refused(tmp_path) == message
 
 
+# Rungs
+
+
+def test_the_latest_entry_of_a_trial_is_the_trial_and_all_are_history(tmp_path: Path) -> None:
+    def on(rung: int, number: int) -> Entry:
+        whole = entry(number)
+        state = "complete" if rung == 2 else "pruned"
+        result = dataclasses.replace(whole.result, state=state, curve=whole.result.curve[:rung], error=30.0 - rung)
+        return dataclasses.replace(whole, result=result, rung=rung, epochs=rung)
+
+    written = [on(1, 1), on(1, 0), on(2, 1), failed(2)]
+    run = write(tmp_path / "run", written)
+    assert [(e.number, e.rung) for e in run.history("search")] == [(1, 1), (0, 1), (1, 2), (2, 1)]
+    assert run.entries() == [written[1], written[2], run.entries()[2]]
+    table = run.table()
+    assert table[["number", "state", "rung", "epochs"]].to_numpy().tolist() == [
+        [0, "pruned", 1, 1],
+        [1, "complete", 2, 2],
+        [2, "failed", 1, 2],
+    ]
+    assert table["error"].tolist()[:2] == [29.0, 28.0]
+    assert run.best()["number"] == 1, "pruned trials are never the best"
+    assert run.front()["number"].tolist() == [1]
+    assert run.curves().groupby("number").size().to_dict() == {0: 1, 1: 2}
+    optunas = optuna.load_study(
+        study_name="trials",
+        storage=optuna.storages.JournalStorage(
+            optuna.storages.journal.JournalFileBackend(str(run.path / "journal.log"))
+        ),
+    ).get_trials()
+    assert [trial.state.name for trial in optunas] == ["PRUNED", "PRUNED", "COMPLETE", "FAIL"]
+    assert optunas[0].intermediate_values == {1: 29.0}
+
+
+def test_a_record_from_before_there_were_rungs_is_read(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [entry(0)])
+    journal = run.path / "journal.log"
+    text, now = journal.read_text(), re.compile(r',? ?"rung": ?1')
+    assert len(now.findall(text)) == 1
+    journal.write_text(now.sub("", text))
+    assert run.entries() == [entry(0)]
+
+
 # The table
 
 
 def test_the_table_has_the_promised_columns_and_then_one_a_parameter(tmp_path: Path) -> None:
     table = write(tmp_path / "run", [entry(1), entry(0)]).table()
     promised = (
-        "study space number key network_key state error flops params activations epochs images seconds "
-        "peak_memory_bytes seed device retries reason regime recipe architecture anynas_version torch_version "
+        "study space number key network_key state error flops params activations epochs rung images "
+        "seconds peak_memory_bytes seed device retries reason regime recipe architecture anynas_version torch_version "
         "git_commit"
     )
     parameters = "depth_1 depth_2 width_1 width_2 bottleneck_ratio_1 bottleneck_ratio_2 group_width_1 group_width_2"
@@ -494,6 +538,7 @@ def test_a_row_holds_what_the_entry_says(tmp_path: Path) -> None:
         "params": 103,
         "activations": 13,
         "epochs": 2,
+        "rung": 1,
         "images": 10_000,
         "seconds": 1.25,
         "peak_memory_bytes": 1 << 30,

@@ -35,6 +35,16 @@ def add(commands: Commands) -> None:
     parser.add_argument("--images", type=int, metavar="N", help="training images of each trial (all)")
     parser.add_argument("--recipe", metavar="FILE", help="TOML file: how networks are trained")
     parser.add_argument("--fidelity", metavar="FILE", help="TOML file: epochs, images, resolution of a trial")
+    parser.add_argument(
+        "--rungs",
+        type=int,
+        default=1,
+        metavar="R",
+        help="pause trials on R rungs of epochs; few go on (1: none pauses)",
+    )
+    parser.add_argument(
+        "--reduction", type=int, default=3, metavar="K", help="one in K goes on, with about K times the epochs (3)"
+    )
     add_workplace(parser)
     add_run(parser, "runs/SPACE-DIGEST")
 
@@ -66,6 +76,8 @@ def _search(options: argparse.Namespace) -> int:
         data=options.data,
         recipe=load_recipe(options.recipe) if options.recipe else None,
         fidelity=dataclasses.replace(fidelity, **given),
+        rungs=options.rungs,
+        reduction=options.reduction,
         device=options.device,
         executor=options.executor,
         workers=options.workers,
@@ -80,7 +92,11 @@ def _search(options: argparse.Namespace) -> int:
     seconds_per_trial = expected.seconds_per_trial if expected else None
     try:
         with Reporter(
-            console, seconds_per_trial=seconds_per_trial, workers=plan.crew.num_workers, minutes=plan.minutes
+            console,
+            seconds_per_trial=seconds_per_trial,
+            workers=plan.crew.num_workers,
+            minutes=plan.minutes,
+            ladder=plan.ladder,
         ) as reporter:
             run = run_plan(plan, progress=reporter, expected=expected)
     except KeyboardInterrupt:

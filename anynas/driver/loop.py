@@ -1,107 +1,19 @@
 """The loop that every run goes through: numbered proposals in, recorded entries out, in order of completion.
 
-The driver decides, workers compute. No worker waits for the driver: the next job is asked for while all of them train,
-and a worker that has finished gets it before the result is recorded and told. One worker alone gets its next job after
-that, so that an adaptive sampler learns from each trial before it proposes another.
-
-A worker that dies is followed by another try, at most twice; then the trial is failed, and counted.
+The driver decides, workers compute. No worker waits for the driver (`dispatch`); one that dies is followed by another
+try, at most twice; then the trial is failed, and counted. Trials that pause go on when `rungs` says so.
 """
 
 import dataclasses
-import math
-import time
-from collections import deque
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
 
-import numpy as np
-
-from anynas.counting import Complexity, complexity
-from anynas.designspace import DesignSpace
+from anynas.driver.dispatch import work
+from anynas.driver.jobs import Clock, Job, Progress, Setting, trial_seed
+from anynas.driver.rungs import Kept, Ladder, Standings, together
 from anynas.driver.samplers import Known, Proposal, Sampler
-from anynas.execution import Executor, WorkerLost
+from anynas.execution import Executor
 from anynas.store import Entry, Recorder
-from anynas.trials import Fidelity, Recipe, Trial, TrialResult
-
-MAX_RETRIES = 2
-
-
-class Progress(Protocol):
-    """Who is told how the work goes."""
-
-    def started(self, stage: str, total: int | None, finished: list[Entry]) -> None:
-        """Begin a stage with so many trials in all (None: as many as time allows), some of them finished before."""
-
-    def finished(self, entry: Entry) -> None:
-        """A trial has ended."""
-
-    def note(self, message: str) -> None:
-        """Something else that the user should know, one line."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def started(self, stage: str, total: int | None, finished: list[Entry]) -> None:
-        """Tell nobody."""
-
-    def finished(self, entry: Entry) -> None:
-        """Tell nobody."""
-
-    def note(self, message: str) -> None:
-        """Tell nobody."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What all trials of a population or search share."""
-
-    space: DesignSpace
-    recipe: Recipe
-    fidelity: Fidelity
-    num_images: int  # training images of each trial
-    seed: int  # the run's
-
-    def count(self, proposal: Proposal) -> Complexity:
-        """Return the complexity at the regime's input."""
-        regime = self.space.regime
-        return complexity(proposal.architecture, input_shape=regime.input_shape, num_classes=regime.num_classes)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A proposal with its place in the run."""
-
-    setting: Setting
-    number: int
-    role: str
-    proposal: Proposal
-    seed: int
-
-
-class Clock:
-    """Says whether there is time for another trial."""
-
-    def __init__(self, seconds: float = math.inf) -> None:
-        self._end = time.monotonic() + seconds
-        self._longest = 0.0
-
-    def saw(self, seconds: float) -> None:
-        """Note how long a trial took."""
-        if math.isfinite(seconds):
-            self._longest = max(self._longest, seconds)
-
-    def allows_another(self) -> bool:
-        """Return whether a trial like the longest so far would end in time."""
-        return time.monotonic() + self._longest <= self._end
-
-
-def trial_seed(run_seed: int, *path: int) -> int:
-    """Return the seed of a trial.
-
-    A function of the run's seed and the trial's place, never of the order of completion.
-    """
-    return int(np.random.SeedSequence([run_seed, *path]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+from anynas.trials import Paused, TrialResult
 
 
 def run_search(
@@ -114,6 +26,7 @@ def run_search(
     clock: Clock,
     progress: Progress,
     reuse: bool = True,
+    ladder: Ladder | None = None,
 ) -> list[Entry]:
     """Run the trials that the record lacks, numbers 0 to `trials` - 1, or as many as the clock allows.
 
@@ -127,61 +40,17 @@ def run_search(
         progress: Who is told.
         reuse: Whether a proposal that builds a network already trained takes that trial's result: for searches.
             Populations train it again.
+        ladder: On which rungs trials pause; None: on none, every trial is trained to its end.
 
     Returns:
         All entries with this role, by number.
     """
-    done = recorder.run.entries("search")
-    for entry in done:
-        sampler.tell(_known(entry))
-    progress.started("search", trials, done)
-    numbers = _missing({entry.number for entry in done}, trials)
-    originals = [e for e in done if reuse and e.result.state == "complete" and not _is_repeat(e)]
-    reusable = {entry.architecture.network_key: entry for entry in originals}
-    collected = list(done)
-    under_way: dict[str, list[Job]] = {}  # network key -> the job that trains it, and others that wait for its result
-
-    def jobs() -> Iterator[Job]:
-        for number in numbers:
-            if not clock.allows_another():
-                return
-            yield Job(
-                setting=setting,
-                number=number,
-                role="search",
-                proposal=sampler.ask(number),
-                seed=trial_seed(setting.seed, number),
-            )
-
-    def finish(job: Job, result: TrialResult) -> None:
-        entry = _entry(job, result)
-        recorder.add(entry, setting.space)
-        sampler.tell(_known(entry))
-        collected.append(entry)
-        progress.finished(entry)
-
-    def needs_training(job: Job) -> bool:
-        if not reuse:
-            return True
-        key = job.proposal.architecture.network_key
-        if key in reusable:
-            finish(job, _repeat(reusable[key]))
-            return False
-        under_way.setdefault(key, []).append(job)
-        return len(under_way[key]) == 1
-
-    def settle(job: Job, result: TrialResult) -> list[Job]:
-        """Record a trained job; return those that waited for it in vain and must be trained after all."""
-        finish(job, result)
-        if not reuse:
-            return []
-        key = job.proposal.architecture.network_key
-        if result.state == "complete":
-            reusable.setdefault(key, collected[-1])
-        return [other for other in under_way.pop(key) if other is not job and needs_training(other)]
-
-    _work(executor, jobs(), needs_training, settle, clock)
-    return sorted(collected, key=lambda entry: entry.number)
+    ladder = ladder or Ladder(epochs=(setting.fidelity.epochs,))
+    search = _Search(
+        setting, sampler, recorder, trials=trials, clock=clock, progress=progress, reuse=reuse, ladder=ladder
+    )
+    work(executor, search, clock)
+    return sorted(search.entries.values(), key=lambda entry: entry.number)
 
 
 def run_jobs(
@@ -205,89 +74,140 @@ def run_jobs(
     missing = [job for job in jobs if key_of(job) not in have]
     progress.started(stage, len(jobs), [have[key_of(job)] for job in jobs if key_of(job) in have])
 
-    def settle(job: Job, result: TrialResult) -> list[Job]:
-        entry = _entry(job, result)
+    def take(job: Job, result: TrialResult) -> None:
+        entry = _entry(job, result, job.setting.fidelity.epochs)
         recorder.add(entry, job.setting.space)
         have[key_of(job)] = entry
         progress.finished(entry)
-        return []
 
-    _work(executor, iter(missing), lambda job: True, settle, Clock())
+    work(executor, _Given(missing, take), Clock())
     return [have[key_of(job)] for job in jobs]
 
 
-class _NeedsTraining(Protocol):
-    def __call__(self, job: Job, /) -> bool: ...
+class _Search:
+    """What a search has to train: promotions first, then new proposals; see `dispatch.Jobs`."""
 
+    def __init__(
+        self,
+        setting: Setting,
+        sampler: Sampler,
+        recorder: Recorder,
+        *,
+        trials: int | None,
+        clock: Clock,
+        progress: Progress,
+        reuse: bool,
+        ladder: Ladder,
+    ) -> None:
+        self._setting, self._sampler, self._recorder = setting, sampler, recorder
+        self._clock, self._progress, self._reuse, self._ladder = clock, progress, reuse, ladder
+        self._standings, self._kept = Standings(ladder), Kept()
+        self._reusable: dict[str, Entry] = {}  # network key -> the trial that trained it
+        self._under_way: dict[str, list[Job]] = {}  # network key -> the job that trains it first, and others that wait
+        history = recorder.run.history("search")
+        for entry in _in_order_of_asking(history):
+            sampler.tell(_known(entry))
+        self.entries = {entry.number: entry for entry in sorted(history, key=lambda entry: entry.number)}  # the latest
+        for entry in self.entries.values():
+            self._know(entry)
+        progress.started("search", trials, list(self.entries.values()))
+        self._numbers = _missing(set(self.entries), trials)
 
-class _Settle(Protocol):
-    def __call__(self, job: Job, result: TrialResult, /) -> list[Job]: ...
-
-
-def _work(
-    executor: Executor,
-    jobs: Iterator[Job],
-    needs_training: _NeedsTraining,
-    settle: _Settle,
-    clock: Clock,
-) -> None:
-    """Keep all workers busy until the jobs are done, or there is no time for another of them."""
-    again: deque[Job] = deque()  # to be trained after all, before all others
-    ahead: deque[Job] = deque()  # the next of `jobs`: one at most; recorded nowhere before it is trained
-    busy: dict[int, tuple[Job, int]] = {}  # ticket -> job, retries so far
-    ticket = 0
-
-    def submit(job: Job, retries: int = 0) -> None:
-        nonlocal ticket
-        executor.submit(
-            Trial(
-                number=ticket,
-                architecture=job.proposal.architecture,
-                recipe=job.setting.recipe,
-                fidelity=job.setting.fidelity,
-                seed=job.seed,
-                test=job.role == "test",
-            )
+    def ask(self) -> Job | None:
+        """Return a new trial."""
+        number = next(self._numbers, None) if self._clock.allows_another() else None
+        if number is None:
+            return None
+        return Job(
+            setting=self._setting,
+            number=number,
+            role="search",
+            proposal=self._sampler.ask(number),
+            seed=trial_seed(self._setting.seed, number),
+            stop=self._ladder.stop(1),
         )
-        busy[ticket] = (job, retries)
-        ticket += 1
 
-    def ask() -> bool:
-        """Return whether there was another job; if it needs training, it is the one ahead."""
-        job = next(jobs, None)
-        if job is not None and needs_training(job):
-            ahead.append(job)
-        return job is not None
+    def needs_training(self, job: Job) -> bool:
+        """Return whether its network was not trained yet; if it was, this trial has the same result so far."""
+        if not self._reuse:
+            return True
+        key = job.proposal.architecture.network_key
+        if key in self._reusable:
+            original = self._reusable[key]
+            self._finish(dataclasses.replace(job, rung=original.rung), _repeat(original), original.epochs)
+            return False
+        self._under_way.setdefault(key, []).append(job)
+        return len(self._under_way[key]) == 1
 
-    def fill() -> None:
-        """Give every free worker a job, while there are any and there is time."""
-        while not busy or len(busy) < executor.num_workers:
-            if again:
-                submit(again.popleft())
-            elif ahead and clock.allows_another():
-                submit(ahead.popleft())
-            elif ahead or not ask():
-                return
+    def promoted(self, *, idle: bool) -> Job | None:
+        """Return a trial that goes on to its next rung; out of time, one still has to reach the top."""
+        number = self._standings.promote() if self._clock.allows_another() else None
+        if number is None and idle:
+            number = self._standings.promote_to_the_end()
+        if number is None:
+            return None
+        entry = self.entries[number]
+        return Job(
+            setting=self._setting,
+            number=number,
+            role="search",
+            proposal=Proposal(entry.architecture, entry.point),
+            seed=entry.seed,
+            rung=entry.rung + 1,
+            stop=self._ladder.stop(entry.rung + 1),
+            before=entry.result,
+            paused=self._kept.take(number),
+        )
 
-    while True:
-        fill()
-        if not busy:
-            return
-        if executor.num_workers > 1 and not ahead:
-            ask()  # once: a finished trial is not to wait for long
-        trial, outcome = executor.next_outcome()
-        job, retries = busy.pop(trial.number)
-        if isinstance(outcome, WorkerLost):
-            if retries < MAX_RETRIES:
-                submit(job, retries + 1)
-                continue
-            outcome = TrialResult.failed(f"{outcome.reason}, {retries + 1} times")
-        clock.saw(outcome.seconds)
-        try:
-            if again or ahead:
-                fill()
-        finally:  # what is finished is recorded, whatever becomes of the next
-            again += settle(job, dataclasses.replace(outcome, retries=retries))
+    def settle(self, job: Job, result: TrialResult, paused: Paused | None) -> list[Job]:
+        """Record a trained job; return those that waited for it in vain and must be trained after all."""
+        if paused is not None:
+            self._kept.keep(job.number, paused)
+        result = together(job.before, result)
+        has_rungs = self._ladder.top > 1
+        self._finish(job, result, len(result.curve) if has_rungs else self._setting.fidelity.epochs)
+        waited = self._under_way.pop(job.proposal.architecture.network_key, [])
+        return [other for other in waited if other is not job and self.needs_training(other)]
+
+    def _finish(self, job: Job, result: TrialResult, epochs: int) -> None:
+        entry = _entry(job, result, epochs)
+        self._recorder.add(entry, self._setting.space)
+        self._sampler.tell(_known(entry))
+        self.entries[entry.number] = entry
+        self._know(entry)
+        self._progress.finished(entry)
+
+    def _know(self, entry: Entry) -> None:
+        self._standings.add(entry.number, entry.result)
+        key = entry.architecture.network_key
+        if self._reuse and entry.result.state != "failed" and not _is_repeat(entry):
+            self._reusable[key] = entry
+        elif key in self._reusable and self._reusable[key].number == entry.number:  # failed after it had paused
+            del self._reusable[key]
+
+
+class _Given:
+    """Given jobs, none of which pauses; see `dispatch.Jobs`."""
+
+    def __init__(self, jobs: Iterable[Job], take: Callable[[Job, TrialResult], None]) -> None:
+        self._jobs, self._take = iter(jobs), take
+
+    def ask(self) -> Job | None:
+        """Return the next."""
+        return next(self._jobs, None)
+
+    def needs_training(self, job: Job) -> bool:
+        """All do."""
+        return True
+
+    def promoted(self, *, idle: bool) -> Job | None:
+        """None is."""
+        return None
+
+    def settle(self, job: Job, result: TrialResult, paused: Paused | None) -> list[Job]:
+        """Take the result."""
+        self._take(job, result)
+        return []
 
 
 def _missing(have: set[int], trials: int | None) -> Iterator[int]:
@@ -298,7 +218,21 @@ def _missing(have: set[int], trials: int | None) -> Iterator[int]:
         number += 1
 
 
-def _entry(job: Job, result: TrialResult) -> Entry:
+def _in_order_of_asking(history: list[Entry]) -> list[Entry]:
+    """Return entries in the order of their numbers, as an undisturbed sampler has them.
+
+    What a trial did on later rungs comes behind all trials that had ended or paused by then.
+    """
+    places: list[tuple[int, bool, int]] = []
+    seen: set[int] = set()
+    for position, entry in enumerate(history):
+        is_later = entry.number in seen
+        seen.add(entry.number)
+        places.append((max(seen) if is_later else entry.number, is_later, position))
+    return [history[position] for *_, position in sorted(places)]
+
+
+def _entry(job: Job, result: TrialResult, epochs: int) -> Entry:
     setting = job.setting
     counted = setting.count(job.proposal)
     return Entry(
@@ -311,16 +245,19 @@ def _entry(job: Job, result: TrialResult) -> Entry:
         flops=counted.flops,
         params=counted.params,
         activations=counted.activations,
-        epochs=setting.fidelity.epochs,
+        epochs=epochs,
         images=setting.num_images,
         columns=setting.space.columns_at(job.proposal.point),
         point=job.proposal.point,
+        rung=job.rung,
     )
 
 
 def _known(entry: Entry) -> Known:
-    error = entry.result.error if entry.result.state == "complete" else None
-    return Known(entry.number, Proposal(entry.architecture, entry.point), error)
+    state = entry.result.state
+    error = None if state == "failed" else entry.result.error
+    epochs = entry.epochs if state == "pruned" else None
+    return Known(entry.number, Proposal(entry.architecture, entry.point), error, pruned_after=epochs)
 
 
 def _repeat(original: Entry) -> TrialResult:

@@ -11,7 +11,7 @@ import numpy as np
 from anynas.architecture import Architecture
 from anynas.data import DataSet, load_data
 from anynas.designspace import Bounds, DesignSpace
-from anynas.driver.loop import Setting
+from anynas.driver.jobs import Setting
 from anynas.errors import DataError
 from anynas.settings import require
 from anynas.training.timing import seconds_of

@@ -10,6 +10,9 @@ Both are functions of (seed, index).
 
 TPE's every ask is seeded by (seed, number) and sees what was told so far, so a resumed run goes on where it was.
 Proposals outside the bounds are told to it as constraint violations and cost no training.
+
+A trial that pauses on a rung is told to TPE as pruned, with its error there as an intermediate value, once for each
+rung that it finishes: TPE ranks pruned trials behind complete ones, and among them those that came further first.
 """
 
 import dataclasses
@@ -45,11 +48,12 @@ class Proposal:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Known:
-    """A finished trial: what a sampler learns from, at once or when a run is resumed."""
+    """A trial that has ended or paused: what a sampler learns from, at once or when a run is resumed."""
 
     number: int
     proposal: Proposal
     error: float | None  # None: failed
+    pruned_after: int | None = None  # epochs, where it has paused and may be told again; its error is from there
 
 
 class Sampler(Protocol):
@@ -126,11 +130,14 @@ class TPESampler:
         """Add the trial's error to what TPE knows; a failure teaches nothing."""
         key = known.proposal.architecture.key
         self._proposed.add(key)
-        if known.error is not None:
+        if known.error is not None and known.pruned_after is None:
             self._errors[key] = known.error
         trial = self._running.pop(known.number, None)
         if trial is not None and known.error is None:
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
+        elif trial is not None and known.pruned_after is not None:
+            trial.report(known.error, known.pruned_after)
+            self._study.tell(trial, state=self._optuna.trial.TrialState.PRUNED)
         elif trial is not None:
             self._study.tell(trial, known.error)
         elif known.error is not None:
@@ -138,10 +145,17 @@ class TPESampler:
                 self._optuna.trial.create_trial(
                     params=dict(zip(self._axes, known.proposal.point, strict=True)),
                     distributions=self._axes,
-                    value=known.error,
                     constraints={"bounds": self._violation(known.proposal.architecture)},
+                    **self._value(known),
                 )
             )
+
+    def _value(self, known: Known) -> dict[str, Any]:
+        """Return what Optuna is to know of how a trial stands."""
+        if known.pruned_after is None:
+            return {"value": known.error}
+        state = self._optuna.trial.TrialState.PRUNED
+        return {"state": state, "intermediate_values": {known.pruned_after: known.error}}
 
     def _take(self, number: int, proposal: Proposal) -> Proposal:
         """Enter a proposal that TPE did not make as a running trial, so that later asks see it."""

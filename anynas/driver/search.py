@@ -12,8 +12,10 @@ import numpy as np
 from anynas.data import DataSet
 from anynas.designspace import Bounds, DesignSpace, load_space
 from anynas.designspace.bounds import Range
-from anynas.driver.loop import Clock, Job, Progress, Setting, Silent, run_jobs, run_search, trial_seed
+from anynas.driver.jobs import Clock, Job, Progress, Setting, Silent, trial_seed
+from anynas.driver.loop import run_jobs, run_search
 from anynas.driver.planning import PROBES, asked, data_for, digest_of, make_setting, seconds_per_trial
+from anynas.driver.rungs import DEFAULT_REDUCTION, Ladder, make_ladder
 from anynas.driver.samplers import Proposal, make_sampler
 from anynas.errors import RunError, SettingsError
 from anynas.execution import Executor
@@ -41,12 +43,13 @@ class SearchPlan:
     trials: int | None  # None: as many as the minutes allow
     minutes: float | None
     path: Path
+    ladder: Ladder  # on whose rungs trials pause; of one rung: on none
     takeover: bool = False
 
     @property
     def identity(self) -> dict[str, Any]:
         """What the search asks, JSON-ready: what may not change in a run's folder."""
-        return _identity(self.setting, self.bounds, self.sampler, self.data.name)
+        return _identity(self.setting, self.bounds, self.sampler, self.data.name, self.ladder)
 
     @property
     def num_final_trainings(self) -> int:
@@ -58,7 +61,7 @@ class SearchPlan:
 class Estimate:
     """About how long what is left of a search takes, from a few steps of a few of its networks on this machine."""
 
-    seconds_per_trial: float  # 0 if nothing is left
+    seconds_per_trial: float  # trained in full; 0 if nothing is left
     total_seconds: float
     trials: int  # left
     num_final_trainings: int  # likewise
@@ -80,6 +83,8 @@ def plan_search(
     data: str | None = None,
     recipe: Recipe | None = None,
     fidelity: Fidelity | None = None,
+    rungs: int = 1,
+    reduction: int = DEFAULT_REDUCTION,
     device: str = "auto",
     executor: str = "ray",
     workers: int | None = None,
@@ -116,7 +121,8 @@ def plan_search(
         data=loaded,
         seed=seed,
     )
-    identity = _identity(setting, bounds, sampler, loaded.name)
+    ladder = make_ladder(setting.fidelity.epochs, rungs=rungs, reduction=reduction)
+    identity = _identity(setting, bounds, sampler, loaded.name, ladder)
     path = Path(run) if run is not None else Path("runs") / f"{space.name}-{digest_of(identity)}"
     check_identity(path, identity)
     return SearchPlan(
@@ -128,6 +134,7 @@ def plan_search(
         trials=trials if trials is not None or minutes is not None else DEFAULT_TRIALS,
         minutes=minutes,
         path=path,
+        ladder=ladder,
         takeover=takeover,
     )
 
@@ -150,10 +157,11 @@ def estimate(plan: SearchPlan) -> Estimate | None:
     worker = Worker(plan.crew.workplace, plan.data)
     per_trial = seconds_per_trial(plan.setting, (architecture for architecture, _ in draws), worker)
     if plan.minutes is not None:
-        in_time = max(int(plan.minutes * 60 * plan.crew.num_workers / per_trial) - num_final, 1)
+        in_full = max(int(plan.minutes * 60 * plan.crew.num_workers / per_trial) - num_final, 1)
+        in_time = plan.ladder.trials_within(in_full)
         left = in_time if left is None else min(left, in_time)
     assert left is not None
-    rounds = math.ceil(left / plan.crew.num_workers)
+    rounds = math.ceil(plan.ladder.in_full(left) / plan.crew.num_workers)
     rounds += math.ceil((num_final - 1) / plan.crew.num_workers) + 1 if num_final else 0  # the test comes on its own
     return Estimate(
         seconds_per_trial=per_trial,
@@ -177,6 +185,9 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
         progress: Who is told how it goes; None tells nobody.
         **settings: Each may be left out:
             trials (32 unless minutes are given); minutes: a budget of time; seed (0); sampler "tpe", "random" or "qmc";
+            rungs (1) and reduction (3): trials pause on rungs, the top of which is the fidelity's epochs and each other
+                one about 1 / reduction of the one above it, and about one of `reduction` goes on: asynchronous
+                successive halving, for more networks in less time; winner and finalists are trained in full;
             objectives: ("error",); flops, params, activations: (low, high), the regime's band of flops if none is
                 given;
             regime: the space's own; data: the regime's; recipe, fidelity: the regime's; device "auto", "cpu" or "cuda";
@@ -212,6 +223,7 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
                 trials=plan.trials,
                 clock=_clock(plan, expected, spent=time.monotonic() - started),
                 progress=progress,
+                ladder=plan.ladder,
             )
             result = _decide(plan, entries, executor, recorder, progress)
         finally:
@@ -221,8 +233,9 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
         return recorder.run
 
 
-def _identity(setting: Setting, bounds: Bounds, sampler: str, data: str) -> dict[str, Any]:
-    return {"study": "search", "data": data, **asked(setting, bounds, sampler), "objectives": ["error"]}
+def _identity(setting: Setting, bounds: Bounds, sampler: str, data: str, ladder: Ladder) -> dict[str, Any]:
+    rungs = {"rungs": ladder.top, "reduction": ladder.reduction} if ladder.top > 1 else {}  # as before there were any
+    return {"study": "search", "data": data, **asked(setting, bounds, sampler), "objectives": ["error"], **rungs}
 
 
 def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float) -> Clock:
@@ -242,7 +255,7 @@ def _decide(
     """Train the best again, choose the winner by its mean, and compute its test error."""
     complete = [entry for entry in entries if entry.result.state == "complete"]
     if not complete:
-        reasons = "; ".join(sorted({entry.result.reason for entry in entries})) or "there was no time for one"
+        reasons = "; ".join(sorted({entry.result.reason for entry in entries} - {""})) or "there was no time for one"
         raise RunError(f"{plan.path}: at least one trial must be complete; none is ({reasons})")
     finalists: dict[str, Entry] = {}
     for entry in sorted(complete, key=lambda e: (e.result.error, e.number)):
@@ -274,8 +287,9 @@ def _decide(
         "activations": winner.activations,
         "finalists": {str(number): values for number, values in errors.items()},
         "trials": len(entries),
-        "failed": len(entries) - len(complete),
+        "failed": sum(entry.result.state == "failed" for entry in entries),
         "diverged": sum(entry.result.reason == "diverged" for entry in complete),
+        **(plan.ladder.summary([entry.result for entry in entries]) if plan.ladder.top > 1 else {}),
     }
 
 

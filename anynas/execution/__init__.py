@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Protocol
 
-from anynas.trials import Trial, TrialResult
+from anynas.trials import Paused, Trial, TrialResult
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class WorkerLost:
     reason: str
 
 
-Outcome = TrialResult | WorkerLost
+Outcome = TrialResult | Paused | WorkerLost
 
 
 class Executor(Protocol):
@@ -31,7 +31,7 @@ class Executor(Protocol):
         """Hand a trial to a free worker; there must be one."""
 
     def next_outcome(self) -> tuple[Trial, Outcome]:
-        """Wait for a trial to end, and return it with what came of it; there must be one under way."""
+        """Wait for a trial to end or pause, and return it with what came of it; there must be one under way."""
 
     def close(self) -> None:
         """End the workers, and with them whatever they run."""

@@ -17,6 +17,8 @@ def draw_search(
 ) -> dict[str, Path]:
     """Write a search's two pictures, error_flops.png and edf.png, and return their paths by what they show.
 
+    Where trials were pruned there is no EDF: those that are left are no sample of the space.
+
     Args:
         table: All its trials, as `Run.table` gives them.
         front: As `Run.front` gives it.
@@ -31,20 +33,22 @@ def draw_search(
         f"anynas {first.anynas_version}, torch {first.torch_version}, {first.device}"
     )
     space = first.space
-    return {
+    pictures = {
         "error against flops": save(
             folder / "error_flops.png",
             lambda ax: draw_error_flops(complete, front, ax, winner=winner),
             title=f"{space}: error against flops",
             footer=footer,
         ),
-        "error EDF of all trials": save(
+    }
+    if not (table["state"] == "pruned").any():
+        pictures["error EDF of all trials"] = save(
             folder / "edf.png",
             lambda ax: draw_edf(complete, ax, label=space),
             title=f"{space}: error EDF of all trials",
             footer=footer,
-        ),
-    }
+        )
+    return pictures
 
 
 def draw_error_flops(table: "pd.DataFrame", front: "pd.DataFrame", ax: "Axes", *, winner: int | None = None) -> "Axes":

@@ -12,7 +12,8 @@ from anynas import __version__
 from anynas.data import DataSet
 from anynas.designspace.pairs import draws_in_pairs
 from anynas.designspace.space import Member
-from anynas.driver.loop import Job, Progress, Setting, Silent, run_jobs, trial_seed
+from anynas.driver.jobs import Job, Progress, Setting, Silent, trial_seed
+from anynas.driver.loop import run_jobs
 from anynas.driver.planning import asked, data_for, digest_of, make_setting, seconds_per_trial
 from anynas.driver.samplers import Proposal
 from anynas.errors import RunError, SettingsError

@@ -52,4 +52,6 @@ def train(
         seed=seed,
         test=True,
     )
-    return Worker(workplace, loaded).run(trial)
+    result = Worker(workplace, loaded).run(trial)
+    assert isinstance(result, TrialResult)  # nothing told it to pause
+    return result

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from anynas.data import Split
 from anynas.training.augmentation import augmented
-from anynas.training.engines import AUGMENTATION_STREAM, count_wrong, make_optimizer, norms_and_others
+from anynas.training.engines import AUGMENTATION_STREAM, count_wrong, make_optimizer, momenta, norms_and_others
 from anynas.training.precision import NarrowWeights
 from anynas.training.prepared import PreparedData
 from anynas.trials import Trial
@@ -36,9 +36,6 @@ class EagerEngine:
         self._recipe, self._data = trial.recipe, data
         self._narrow = None if precision == torch.float32 else NarrowWeights(self.network, precision)
         self._optimizer = make_optimizer(*norms_and_others(self.network), trial.recipe)
-        if trial.recipe.momentum:  # begins at zero, so that no step differs from another
-            for parameter in self.network.parameters():
-                self._optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
     def step(self, batch: Tensor, rate: float | Tensor) -> Tensor:
         """Take one step; see `Engine`. The rate may lie on the device."""
@@ -86,10 +83,9 @@ class EagerEngine:
             self._narrow.forget_gradients()
 
     def changing(self) -> Iterator[Tensor]:
-        """Yield every tensor that a step changes for good: parameters, running moments, momentum."""
+        """Yield what a step changes; see `Engine`."""
         yield from self.network.state_dict().values()
-        for state in self._optimizer.state.values():
-            yield from (value for value in state.values() if isinstance(value, Tensor))
+        yield from momenta(self._optimizer)
 
     def _logits(self, images: Tensor) -> Tensor:
         """Map normalised images (N, C, H, W) to float32 logits (N, classes)."""

@@ -4,7 +4,7 @@ An engine is made for one trial, and its network's parameters are what a trial e
 function of the device and the architecture alone, never of timing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -24,6 +24,15 @@ class Engine(Protocol):
     @property
     def network(self) -> nn.Module:
         """The network; its parameters and running moments are those of the last step."""
+
+    @property
+    def generator(self) -> torch.Generator:
+        """What augmentation draws from."""
+
+    def changing(self) -> Iterator[Tensor]:
+        """Yield every tensor that a step changes for good, from before the first one on: parameters, running moments,
+        momentum; always in the same order. Who copies to them puts the network where they came from.
+        """
 
     def step(self, batch: Tensor, rate: float) -> Tensor:
         """Take one step of the recipe's optimiser.
@@ -74,18 +83,31 @@ def norms_and_others(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Pa
 
 
 def make_optimizer(norms: Sequence[Tensor], others: Sequence[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the recipe's optimiser, with the weight decay of each of the two kinds of parameters."""
+    """Return the recipe's optimiser, with the weight decay of each of the two kinds of parameters.
+
+    Momentum begins at zero, so that no step differs from another.
+    """
     groups = [
         {"params": list(others), "weight_decay": recipe.weight_decay},
         {"params": list(norms), "weight_decay": recipe.norm_weight_decay},
     ]
-    return torch.optim.SGD(
+    optimizer = torch.optim.SGD(
         [group for group in groups if group["params"]],
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
         fused=True,
     )
+    if recipe.momentum:
+        for parameter in (*others, *norms):
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
+
+
+def momenta(optimizer: torch.optim.Optimizer) -> Iterator[Tensor]:
+    """Yield the optimiser's own tensors, in the order of its parameters."""
+    for state in optimizer.state.values():
+        yield from (value for value in state.values() if isinstance(value, Tensor))
 
 
 def count_wrong(logits: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -15,8 +15,8 @@ import torch
 
 from anynas.training.devices import Ready, forked_random_state, random_state, set_random_state
 from anynas.training.loop import MakeEngine, Training, training
-from anynas.training.worker import Worker, provenance
-from anynas.trials import Trial, TrialResult
+from anynas.training.worker import Worker, signed
+from anynas.trials import Paused, Trial, TrialResult
 
 PAUSE_SECONDS = 50e-6  # where all trainings wait for the device; a step takes ten times as long
 
@@ -47,7 +47,7 @@ class SideBySide:
         self._worker, self._make = worker, make
         self._lanes: deque[_Lane] = deque()
         self._free: list[torch.cuda.Stream | None] = []  # no two lanes share one: what a graph works in belongs to it
-        self._ended: deque[tuple[Trial, TrialResult]] = deque()
+        self._ended: deque[tuple[Trial, TrialResult | Paused]] = deque()
 
     def __len__(self) -> int:
         """Return how many trials are under way, or have ended and not been asked for."""
@@ -67,13 +67,13 @@ class SideBySide:
         steps = training(trial, data, self._make)
         self._lanes.append(_Lane(trial, steps, stream, random_state(device), ready=lambda: True))
 
-    def next_result(self) -> tuple[Trial, TrialResult]:
+    def next_result(self) -> tuple[Trial, TrialResult | Paused]:
         """Go on with all trials until one has ended, and return it; there must be one."""
         with self._worker.conditions(), forked_random_state(self._worker.device):
             while not self._ended:
                 self._take_turn()
-        trial, result = self._ended.popleft()
-        return trial, dataclasses.replace(result, provenance=provenance())
+        trial, outcome = self._ended.popleft()
+        return trial, signed(outcome)
 
     def _take_turn(self) -> None:
         lane = next((lane for lane in self._lanes if lane.ready()), None)
@@ -93,9 +93,9 @@ class SideBySide:
             lane.random_state = random_state(self._worker.device)
             self._lanes.append(lane)  # behind all others: turns go round
 
-    def _end(self, lane: _Lane, result: TrialResult) -> None:
+    def _end(self, lane: _Lane, outcome: TrialResult | Paused) -> None:
         self._free.append(lane.stream)
-        self._ended.append((lane.trial, result))
+        self._ended.append((lane.trial, outcome))
 
 
 def _new_stream(device: torch.device) -> torch.cuda.Stream | None:

@@ -20,7 +20,7 @@ from anynas.layers import Shape
 from anynas.training.devices import device_name, one_thread, repeatable_kernels, resolve_device
 from anynas.training.loop import train_trial
 from anynas.training.prepared import PreparedData, prepare
-from anynas.trials import Trial, TrialResult
+from anynas.trials import Paused, Trial, TrialResult
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +46,14 @@ class Worker:
         """Return the versions that must agree between the driver and its workers, and where this one is."""
         return provenance()
 
-    def run(self, trial: Trial) -> TrialResult:
+    def run(self, trial: Trial) -> TrialResult | Paused:
         """Train a trial; an exception becomes a failed result, its text the same under every executor."""
         try:
             with self.conditions():
-                result = train_trial(trial, self.prepared(trial))
+                outcome = train_trial(trial, self.prepared(trial))
         except Exception as error:
-            result = self.failure(error)
-        return dataclasses.replace(result, provenance=provenance())
+            outcome = self.failure(error)
+        return signed(outcome)
 
     def conditions(self) -> AbstractContextManager[None]:
         """Return what training stands under: one thread on a CPU, deterministic kernels on a GPU."""
@@ -79,6 +79,13 @@ class Worker:
             place = self.workplace
             self._data = load_data(place.data, input_shape=place.input_shape, num_classes=place.num_classes)
         return self._data
+
+
+def signed(outcome: TrialResult | Paused) -> TrialResult | Paused:
+    """Return what came of a trial with the versions that decided it, and where it ran."""
+    if isinstance(outcome, Paused):
+        return dataclasses.replace(outcome, result=dataclasses.replace(outcome.result, provenance=provenance()))
+    return dataclasses.replace(outcome, provenance=provenance())
 
 
 def provenance() -> dict[str, str]:

@@ -26,15 +26,22 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
         f"{plan.crew.workplace.device}",
         f"sampler {plan.sampler}, seed {setting.seed}, executor {plan.crew.executor}",
     ]
+    if plan.ladder.top > 1:
+        *lower, top = plan.ladder.epochs
+        lines.append(
+            f"trials pause after {' and '.join(map(str, lower))} of {plural(top, 'epoch')}; about one in "
+            f"{plan.ladder.reduction} goes on"
+        )
     if expected is None:
         lines.append("how long a trial takes there is known when the first has ended")
     elif expected.trials == expected.num_final_trainings == 0:
         lines.append("all of it is finished: nothing is trained again")
     else:
+        in_full = " in full" if plan.ladder.top > 1 else ""
         lines.append(
             f"about {duration(expected.total_seconds)}: {plural(expected.trials, 'trial')}, then "
             f"{expected.num_final_trainings} trainings to choose the winner; "
-            f"{duration(expected.seconds_per_trial)} each, {expected.workers} at once"
+            f"{duration(expected.seconds_per_trial)} each{in_full}, {expected.workers} at once"
         )
     lines.append(f"run {plan.path}")
     for line in lines:
@@ -60,6 +67,13 @@ def print_winner(console: Console, run: "Run") -> None:
     print_table(console, ["trial", "error %", "flops", "params", "key"], rows)
     console.print()
     console.print(f"{plural(result['trials'], 'trial')}: {result['failed']} failed, {result['diverged']} diverged")
+    if "rungs" in result:
+        reached = [
+            f"{plural(rung['trials'], 'trial')} after {plural(rung['epochs'], 'epoch')}" for rung in result["rungs"]
+        ]
+        trained, in_full = result["epochs_trained"], result["epochs_in_full"]
+        console.print(f"rungs: {', '.join(reached)}")
+        console.print(f"trained {trained:,} epochs of {in_full:,} that full training takes: {trained / in_full:.0%}")
 
 
 def print_files(console: Console, files: dict[str, Path]) -> None:

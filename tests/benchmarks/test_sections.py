@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from anynas.designspace import load_space
-from anynas.driver.loop import trial_seed
+from anynas.driver.jobs import trial_seed
 from benchmarks import driver, look_up, others, population, profile, profiling, startup, trials
 from benchmarks.measuring import BenchmarkError, Fact, Row
 from benchmarks.sides import run_side

@@ -12,6 +12,7 @@ import pytest
 
 import anynas
 from anynas.designspace import builtin_spaces
+from anynas.terminal import plural
 
 TINY = ["--epochs", "1", "--images", "64", "--executor", "inline"]
 
@@ -84,6 +85,16 @@ def run(*arguments, cwd, env=None):
             "anynas: images must be at least one batch (64) and at most the data set's 10000; got 20000",
         ),
         (["search", "--space", "AnyNetD", "--epochs", "0"], "anynas: epochs must be at least 1; got 0"),
+        (["search", "--space", "AnyNetD", "--rungs", "0"], "anynas: rungs must be at least 1; got 0"),
+        (
+            ["search", "--space", "AnyNetD", "--epochs", "9", "--rungs", "2", "--reduction", "1"],
+            "anynas: reduction must be at least 2; got 1",
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--epochs", "4", "--rungs", "3"],
+            "anynas: rungs must differ in epochs; 3 rungs with reduction 3 of 4 epochs have 1, 1, 4; choose fewer "
+            "rungs, or at least 5 epochs",
+        ),
         (
             ["search", "--space", "AnyNetD", "--recipe", "none.toml"],
             "anynas: none.toml: must be a readable TOML file; No such file or directory",
@@ -215,6 +226,23 @@ def test_a_dry_run_tells_the_plan_and_the_time_and_writes_nothing(tmp_path):
     assert (code, err, list(tmp_path.iterdir())) == (0, "", [])
     assert re.search(r"^about \d+ (s|min): \d+ trials, then 7 trainings to choose the winner; ", out, re.M)
     assert re.search(r"^run runs/AnyNetD-[0-9a-f]{8}$", out, re.M)
+
+
+def test_search_on_rungs_says_what_each_reached_and_what_was_spent(tmp_path, here):
+    tiny = ["--epochs", "3", "--images", "64", "--executor", "inline", "--sampler", "random"]
+    arguments = ["search", "--space", "LeNet", *tiny, "--trials", "6", "--rungs", "2", "--run", "r"]
+    code, out, err = here(*arguments, cwd=tmp_path)
+    assert (code, err) == (0, "")
+    result = anynas.load_run(tmp_path / "r").result()
+    first, top = (rung["trials"] for rung in result["rungs"])
+    trained, in_full = first + 2 * top, 3 * first
+    assert "\ntrials pause after 1 of 3 epochs; about one in 3 goes on\n" in out
+    assert re.search(r"^\d/6  trial \d: error .* \(rung 1 of 2\)", out, re.M)
+    assert f"\nrungs: {first} trials after 1 epoch, {plural(top, 'trial')} after 3 epochs\n" in out
+    assert f"\ntrained {trained} epochs of {in_full} that full training takes: {trained / in_full:.0%}\n" in out
+    assert not (tmp_path / "r" / "edf.png").exists()
+    said = here(*arguments, "--reduction", "2", cwd=tmp_path)[2]
+    assert said == "anynas: r: a run's reduction must not change; it has 3, got 2; choose another --run\n"
 
 
 def test_search_ends_with_the_winner_the_front_the_table_and_two_pictures(tmp_path):

@@ -25,8 +25,10 @@ from hypothesis import strategies as st
 from anynas.architecture import Architecture
 from anynas.counting import complexity
 from anynas.designspace import Bounds, DesignSpace
-from anynas.driver import loop
-from anynas.driver.loop import MAX_RETRIES, Clock, Job, Progress, Silent, run_jobs, run_search, trial_seed
+from anynas.driver import jobs
+from anynas.driver.dispatch import MAX_RETRIES
+from anynas.driver.jobs import Clock, Job, Progress, Silent, trial_seed
+from anynas.driver.loop import run_jobs, run_search
 from anynas.driver.samplers import Known, Proposal, make_sampler
 from anynas.execution import Outcome, WorkerLost
 from anynas.store import Entry
@@ -545,7 +547,7 @@ class FakeTime:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: self.now))
 
     def executor(self, seconds: list[float]) -> FakeExecutor:
         lasting = iter(seconds)

@@ -97,6 +97,88 @@ def test_a_cpu_trial_repeated_gives_the_same_bits(tmp_path):
     assert (first.error, first.test_error, first.curve) == (second.error, second.test_error, second.curve)
 
 
+# Rungs
+
+
+RUNGS = {"fidelity": anynas.Fidelity(epochs=4, images=128, resolution=8), "flops": (0, float("inf")), "reduction": 2}
+
+
+@pytest.fixture(scope="module")
+def on_rungs(tmp_path_factory):
+    """Nine trials on rungs of 1, 2 and 4 epochs, inline; and the same in full."""
+    folder = tmp_path_factory.mktemp("on_rungs")
+    (folder / "plain.toml").write_text(PLAIN_SPACE)
+    return tuple(
+        anynas.search(
+            folder / "plain.toml",
+            trials=9,
+            sampler="random",
+            executor="inline",
+            run=folder / str(rungs),
+            rungs=rungs,
+            **RUNGS,
+        )
+        for rungs in (3, 1)
+    )
+
+
+def test_trials_on_rungs_are_those_in_full_as_far_as_they_went(on_rungs):
+    run, full = on_rungs
+    table, whole = run.table(), full.table()
+    assert list(table["key"]) == list(whole["key"])
+    assert set(table["state"]) == {"pruned", "complete"}
+    assert dict(zip(table["rung"], table["epochs"], strict=True)) == {1: 1, 2: 2, 3: 4}
+    assert ((table["rung"] == 3) == (table["state"] == "complete")).all()
+    curves = run.curves().merge(full.curves(), on=["space", "number", "epoch"])
+    assert len(curves) == len(run.curves())
+    assert (curves["error_x"] == curves["error_y"]).all(), "the same bits"
+    assert (curves["loss_x"] == curves["loss_y"]).all()
+    finished = table[table["state"] == "complete"].set_index("number")["error"]
+    assert (finished == whole.set_index("number")["error"][finished.index]).all()
+
+
+def test_winner_and_finalists_of_a_search_on_rungs_were_trained_in_full(on_rungs):
+    run, _ = on_rungs
+    table, result = run.table().set_index("number"), run.result()
+    complete = table[table["state"] == "complete"]
+    assert run.best()["error"] == complete["error"].min()
+    assert {int(number) for number in result["finalists"]} <= set(complete.index)
+    assert set(run.confirmations()["epochs"]) == {4}
+    assert result["failed"] == 0
+    reached = [rung["trials"] for rung in result["rungs"]]
+    repeats = table["reason"].str.startswith("repeats").sum()
+    assert reached[0] == 9 - repeats
+    assert reached[2] == (~complete["reason"].str.startswith("repeats")).sum()
+    assert result["epochs_trained"] == len(run.curves())
+    assert result["epochs_in_full"] == 4 * (9 - repeats)
+
+
+@pytest.mark.parametrize("executor", ["process", pytest.param("ray", marks=pytest.mark.ray)])
+def test_one_worker_of_any_kind_gives_the_same_table_on_rungs(plain, tmp_path, on_rungs, executor):
+    again = anynas.search(
+        plain, trials=9, sampler="random", executor=executor, workers=1, run=tmp_path / "run", rungs=3, **RUNGS
+    )
+    run, _ = on_rungs
+    assert without_costs(again.table()).equals(without_costs(run.table()))
+    assert again.result() == run.result()
+
+
+def test_rungs_belong_to_a_run_and_without_them_it_is_what_it_was(plain, tmp_path):
+    without = plan_search(plain, **RUNGS)
+    assert "rungs" not in without.identity
+    with_rungs = plan_search(plain, rungs=2, **RUNGS)
+    assert (with_rungs.identity["rungs"], with_rungs.identity["reduction"]) == (2, 2)
+    assert with_rungs.path != without.path
+    assert {**without.identity, "rungs": 2, "reduction": 2} == with_rungs.identity
+
+
+def test_an_estimate_on_rungs_counts_what_they_train(plain):
+    expected = estimate(plan_search(plain, trials=8, executor="inline", rungs=3, **RUNGS))
+    in_full = (8 * 1 + 4 * 1 + 2 * 2) / 4
+    assert expected.trials == 8
+    assert expected.total_seconds == pytest.approx((in_full + 6 + 1) * expected.seconds_per_trial)
+
+
 def command(folder, *, trials, executor):
     return [
         *(sys.executable, "-m", "anynas", "search", "--space", "plain.toml", "--run", "run", "--sampler", "random"),
@@ -116,6 +198,47 @@ def records(folder):
     """Return how often the journal has each trial, without opening it as a driver would."""
     journal = folder / "run" / "journal.log"
     return len(anynas.load_run(folder / "run").entries()) if journal.exists() else 0
+
+
+@pytest.mark.slow
+def test_a_driver_killed_at_several_moments_climbs_as_an_undisturbed_one(folder):
+    (folder / "tiny.toml").write_text("epochs = 4\nimages = 1280\nresolution = 12\n")
+    rungs = ["--rungs", "3", "--reduction", "2"]
+    reference = anynas.search(
+        folder / "plain.toml",
+        trials=12,
+        sampler="random",
+        executor="inline",
+        run=folder / "reference",
+        rungs=3,
+        reduction=2,
+        flops=(0, float("inf")),
+        fidelity=anynas.load_fidelity(folder / "tiny.toml"),
+    )
+    for wanted in (1, 3, 4):
+        driver = subprocess.Popen(
+            [*command(folder, trials=12, executor="inline"), *rungs], cwd=folder, stdout=subprocess.DEVNULL
+        )
+        before, deadline = history(folder), time.monotonic() + 120
+        while driver.poll() is None and history(folder) < before + wanted and time.monotonic() < deadline:
+            time.sleep(0.02)
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+    assert history(folder) >= 8
+    done = subprocess.run(
+        [*command(folder, trials=12, executor="inline"), *rungs], cwd=folder, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    run = anynas.load_run(folder / "run")
+    assert without_costs(run.table()).equals(without_costs(reference.table()))
+    assert len(run.history()) == len(reference.history()), "nothing twice"
+    assert run.result() == reference.result()
+
+
+def history(folder):
+    """Return how many rungs are recorded."""
+    journal = folder / "run" / "journal.log"
+    return len(anynas.load_run(folder / "run").history()) if journal.exists() else 0
 
 
 @pytest.mark.slow

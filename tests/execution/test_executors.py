@@ -1,6 +1,7 @@
 """What every executor promises, and what each does when its workers or Ray itself are gone."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from anynas.errors import ExecutorError, SettingsError
 from anynas.execution import WorkerLost
 from anynas.execution.choosing import OnDemand, check_executor, default_workers, make_executor
 from anynas.training.worker import Workplace
-from anynas.trials import Fidelity, Recipe, Trial
+from anynas.trials import Fidelity, Paused, Recipe, Trial
 
 HERE = Workplace(data="fashion-mnist-mini", input_shape=(1, 28, 28), num_classes=10, device="cpu")
 SMALL = anynet(depths=[1], widths=[8], block="V", stem_width=8, stem_stride=2)
@@ -77,6 +78,19 @@ def test_every_trial_comes_back_once_with_the_same_result_and_the_same_reason(ki
         "SettingsError: images must be at least one batch (64) and at most the data set's 10000; got 20000"
     )
     assert leftovers() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trial_that_paused_goes_on_in_any_worker(kind):
+    """Five pause on two workers; whoever is free goes on with them, the last first."""
+    trials = [trial(number, epochs=3) for number in range(5)]
+    with started("inline") as executor:
+        alone = drain(executor, trials)
+    with started(kind) as executor:
+        paused = drain(executor, [dataclasses.replace(t, stop=1) for t in trials])
+        assert {type(outcome) for outcome in paused.values()} == {Paused}
+        again = drain(executor, [dataclasses.replace(t, paused=paused[t.number]) for t in reversed(trials)])
+    assert {n: (o.error, o.curve) for n, o in again.items()} == {n: (o.error, o.curve) for n, o in alone.items()}
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])

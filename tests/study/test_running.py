@@ -14,7 +14,7 @@ from doubles import without_costs
 from small_study import SMALL, changed, write
 
 import anynas
-from anynas.driver.loop import Job
+from anynas.driver.jobs import Job
 from anynas.errors import AnynasError, RunError
 from anynas.folder import read_json
 from anynas.store import Run

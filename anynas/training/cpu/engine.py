@@ -1,5 +1,7 @@
 """A CPU's engine: one tape to train, one to evaluate, and all parameters in two arrays."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -8,7 +10,7 @@ from anynas.training.augmentation import augmented
 from anynas.training.cpu import kernels
 from anynas.training.cpu.convolutions import Wide, convolution_of
 from anynas.training.cpu.tape import Tape
-from anynas.training.engines import AUGMENTATION_STREAM, count_wrong, make_optimizer, norms_and_others
+from anynas.training.engines import AUGMENTATION_STREAM, count_wrong, make_optimizer, momenta, norms_and_others
 from anynas.training.prepared import PreparedData
 from anynas.trials import Trial
 
@@ -39,7 +41,7 @@ class CpuEngine:
         }
         norms, others = (self._gathered(parameters) for parameters in norms_and_others(network))
         self._optimizer = make_optimizer(norms, others, trial.recipe)
-        self._generator = torch.Generator().manual_seed(trial.seed ^ AUGMENTATION_STREAM)
+        self.generator = torch.Generator().manual_seed(trial.seed ^ AUGMENTATION_STREAM)
         size = trial.recipe.batch_size
         self._tape = Tape(
             network, image_shape=data.image_shape, batch_size=size, gradients=lambda p: self._gradients[id(p)]
@@ -51,7 +53,7 @@ class CpuEngine:
     def step(self, batch: Tensor, rate: float) -> Tensor:
         """Take one step; see `Engine`."""
         train, logits = self._data.train, self._tape.logits
-        images = augmented(train.images[batch], self._recipe.augmentation, self._generator)
+        images = augmented(train.images[batch], self._recipe.augmentation, self.generator)
         self._tape.images.value.copy_(images.permute(1, 2, 3, 0))
         self._tape.forward()
         assert logits.grad is not None
@@ -77,6 +79,11 @@ class CpuEngine:
             tape.forward()
             wrong += int(count_wrong(tape.logits.value[:, : len(images)], labels, 0))
         return 100.0 * wrong / len(split)
+
+    def changing(self) -> Iterator[Tensor]:
+        """Yield what a step changes; see `Engine`."""
+        yield from self.network.state_dict().values()
+        yield from momenta(self._optimizer)
 
     def _gathered(self, parameters: list[nn.Parameter]) -> list[Tensor]:
         """Move parameters into one array, and their gradients into another; return them as what an optimiser takes."""

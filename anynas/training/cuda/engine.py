@@ -53,6 +53,15 @@ class GraphEngine:
         """The network; see `Engine`."""
         return self._eager.network
 
+    @property
+    def generator(self) -> torch.Generator:
+        """What augmentation draws from; see `Engine`."""
+        return self._eager.generator
+
+    def changing(self) -> Iterator[Tensor]:
+        """Yield what a step changes; see `Engine`."""
+        return self._eager.changing()
+
     def step(self, batch: Tensor, rate: float) -> Tensor:
         """Take one step; see `Engine`. The first one records it."""
         self._batch.copy_(batch)
@@ -79,8 +88,8 @@ class GraphEngine:
 
         Gradients are let go, so that recording allocates them where a graph keeps its own memory.
         """
-        device, generator = self._data.device, self._eager.generator
-        tensors = list(self._eager.changing())
+        device, generator = self._data.device, self.generator
+        tensors = list(self.changing())
         kept = [tensor.clone() for tensor in tensors]
         states, drawn = random_state(device), generator.get_state()
         yield

@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from anynas.analysis.populations import compare_populations
 from anynas.analysis.power import models_needed, power, spread
 from anynas.results import results_in
 from anynas.settings import shipped
-from anynas.study.definition import load_study
+from anynas.study.definition import builtin_studies, load_study
 from anynas.study.judging import Verdicts, judge_table
 from anynas.study.running import declaration_of, jobs, plan_study
 from anynas.views.pages import claim_numbers
@@ -21,6 +22,7 @@ from anynas.views.pages import claim_numbers
 STUDIES = shipped("studies")
 NAMES = sorted(path.parent.parent.name for path in STUDIES.glob("*/results/verdicts.json"))
 
+ALSO = {"principles": ("ties",)}  # studies whose rows a page has too
 PILOTS = {"two_epochs": "AnyNetA", "groups_free": "AnyNetB", "groups_tied": "AnyNetC"}  # of studies/fidelity
 
 
@@ -39,7 +41,7 @@ def rounded(value: Any) -> Any:
 
 
 def test_there_are_results() -> None:
-    assert {"fidelity", "lecture"} <= set(NAMES)
+    assert set(builtin_studies()) == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,11 +67,39 @@ def test_the_study_still_asks_what_was_answered(name: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_has_the_numbers_of_the_verdicts(name: str) -> None:
     page = (STUDIES / name / "README.md").read_text(encoding="utf-8")
-    verdicts = judged(name)
+    answered = [judged(each) for each in (name, *ALSO.get(name, ()))]
     rows = re.findall(r"(?m)^\| [^|]+ \| ([+-]?[\d.]+ \[[-\d., ]+\]) \| (?:[^|]+ \| )+(\w+) \|$", page)
-    claims = [(claim_numbers(claim)[0], claim.verdict) for claim in verdicts.claims if claim.comparison]
-    checks = [(f"{c.estimate:.2f} [{c.low:.2f}, {c.high:.2f}]", c.verdict) for c in verdicts.checks]
+    claims = [
+        (claim_numbers(claim)[0], claim.verdict) for each in answered for claim in each.claims if claim.comparison
+    ]
+    checks = [(f"{c.estimate:.2f} [{c.low:.2f}, {c.high:.2f}]", c.verdict) for each in answered for c in each.checks]
     assert rows == claims + checks
+
+
+def blocks_of(table: pd.DataFrame) -> "pd.Series[float]":
+    return table.filter(regex=r"^depth_\d$").sum(axis=1)
+
+
+def test_what_the_principles_page_says_of_blocks_is_in_the_table() -> None:
+    page = (STUDIES / "principles" / "README.md").read_text(encoding="utf-8")
+    table = results_in(STUDIES / "principles" / "results").table
+    blocks = blocks_of(table)
+    for label, low, high in (("at most 10", 0, 10), ("11 to 17", 11, 17), ("18 and more", 18, 99)):
+        cells = []
+        for name in ("AnyNetD", "AnyNetE", "equal_depths", "decreasing_depths"):
+            errors = table.loc[(table["space"] == name) & blocks.between(low, high), "error"]
+            cells.append(f"{errors.median():.1f} (n = {len(errors)})")
+        assert f"| {label} | {' | '.join(cells)} |\n" in page
+    assert f"correlation {table['error'].corr(blocks, method='spearman'):.2f} over all 1,350 networks" in page
+    assert (len(table), int(table["network_key"].duplicated().sum())) == (1350, 0)
+    assert set(table["state"]) == {"complete"}
+    assert set(table["reason"]) == {""}
+    fidelity = results_in(STUDIES / "fidelity" / "results").table
+    after = {
+        name: fidelity.loc[fidelity["space"] == name, "error"].corr(blocks_of(fidelity), method="spearman")
+        for name in ("two_epochs", "ten_epochs")
+    }
+    assert f"it is {after['two_epochs']:.2f} after two epochs and {after['ten_epochs']:.2f} after ten" in page
 
 
 def test_the_plan_of_the_principles_is_that_of_the_pilot() -> None:

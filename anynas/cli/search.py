@@ -71,6 +71,7 @@ def _search(options: argparse.Namespace) -> int:
         workers=options.workers,
         address=options.address,
         run=options.run,
+        storage=options.storage,
         takeover=options.takeover,
     )
     expected = estimate(plan)

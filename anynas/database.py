@@ -139,7 +139,7 @@ def _with_absolute_path(url: "URL") -> "URL":
     if url.get_backend_name() != "sqlite":
         return url
     if not url.database or url.database.startswith((":memory:", "file:")):
-        raise SettingsError(f'storage must be a file that stays, such as sqlite:///runs.db; got "{url}"')
+        raise SettingsError(f'storage must be a file that stays, such as sqlite:///runs.db; got "{url.database or ""}"')
     return url.set(database=str(Path(url.database).expanduser().absolute()))
 
 
@@ -161,11 +161,8 @@ def _has_tables(url: str) -> bool:
     file = _sqlite_file(url)
     if file is not None and not file.exists():
         return False  # to look into it would make it
-    engine = sqlalchemy.create_engine(url)
-    try:
-        return bool(sqlalchemy.inspect(engine).has_table(LAST_TABLE))
-    finally:
-        engine.dispose()
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    return bool(sqlalchemy.inspect(engine).has_table(LAST_TABLE))
 
 
 def _make_tables(url: str) -> None:
@@ -187,8 +184,13 @@ def _make_tables(url: str) -> None:
 
 @contextlib.contextmanager
 def _connected(url: str, *, create_tables: bool = False) -> "Iterator[RDBStorage | None]":
-    """Yield the storage, or None where its tables are missing and are not to be made."""
+    """Yield the storage, or None where its tables are missing and are not to be made.
+
+    No connection is held between two transactions: they are many to a server with many runs, and one that was restarted
+    between two trials is no error.
+    """
     import optuna
+    import sqlalchemy
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if not create_tables and not _has_tables(url):
@@ -197,7 +199,7 @@ def _connected(url: str, *, create_tables: bool = False) -> "Iterator[RDBStorage
     try:
         storage = optuna.storages.RDBStorage(
             url.replace("{", "{{").replace("}", "}}"),  # Optuna takes it for a template
-            engine_kwargs={"pool_pre_ping": True},  # a server that was restarted between two trials is no error
+            engine_kwargs={"poolclass": sqlalchemy.NullPool},
             skip_table_creation=not create_tables,
         )
     except RuntimeError as error:
@@ -206,7 +208,6 @@ def _connected(url: str, *, create_tables: bool = False) -> "Iterator[RDBStorage
         yield storage
     finally:
         storage.remove_session()
-        storage.engine.dispose()
 
 
 @contextlib.contextmanager

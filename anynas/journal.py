@@ -1,8 +1,11 @@
 """A run's Optuna journal: JSON lines, read without writing to them, and mended when a crash tore their end."""
 
+import contextlib
+import dataclasses
 import datetime
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +15,44 @@ if TYPE_CHECKING:
     import optuna
 
 STUDY = "trials"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Journal:
+    """The entries of one run in a file."""
+
+    path: Path
+
+    def read(self) -> "list[optuna.trial.FrozenTrial]":
+        """Read without writing: `create_study` would add a line even to a journal that has its study."""
+        import optuna
+
+        if not self.path.exists():
+            return []
+        try:
+            study = optuna.load_study(study_name=STUDY, storage=_storage(self.path))
+        except KeyError:  # its driver is about to create the study
+            return []
+        return study.get_trials(deepcopy=False)
+
+    @contextlib.contextmanager
+    def opened(self) -> "Iterator[Callable[[optuna.trial.FrozenTrial, str], None]]":
+        """Yield a function that writes a finished trial: one line, on disk when it returns.
+
+        All spaces are in one Optuna study, which is created once.
+
+        Raises:
+            RunError: A line of the journal is damaged.
+        """
+        import optuna
+
+        mend(self.path)
+        storage = _storage(self.path)
+        try:
+            study = optuna.load_study(study_name=STUDY, storage=storage)
+        except KeyError:
+            study = optuna.create_study(study_name=STUDY, storage=storage, direction="minimize")
+        yield lambda trial, space: study.add_trial(trial)
 
 
 def mend(journal: Path) -> None:
@@ -47,30 +88,6 @@ def _check_lines(journal: Path) -> None:
             raise RunError(
                 f"{journal}: each line must be JSON; line {number} is damaged; restore the file from a copy"
             ) from None
-
-
-def read_trials(journal: Path) -> "list[optuna.trial.FrozenTrial]":
-    """Read the journal without writing to it: `create_study` would add a line even to one that has its study."""
-    import optuna
-
-    if not journal.exists():
-        return []
-    try:
-        study = optuna.load_study(study_name=STUDY, storage=_storage(journal))
-    except KeyError:  # its driver is about to create the study
-        return []
-    return study.get_trials(deepcopy=False)
-
-
-def open_study(journal: Path) -> "optuna.Study":
-    """Return the journal's study, to be written to; it is created once."""
-    import optuna
-
-    storage = _storage(journal)
-    try:
-        return optuna.load_study(study_name=STUDY, storage=storage)
-    except KeyError:
-        return optuna.create_study(study_name=STUDY, storage=storage, direction="minimize")
 
 
 def _storage(journal: Path) -> "optuna.storages.JournalStorage":

@@ -1,7 +1,8 @@
-"""The record: one entry per finished trial in an Optuna storage, in the run's folder; and Run, which reads it.
+"""The record: one entry per finished trial in an Optuna storage; and Run, the folder, which reads it.
 
     runs/AnyNetD-1f0c2a9b/
-      run.json       what identifies the run: space, regime, data, recipe, fidelity, seed, sampler, bounds
+      run.json       what identifies the run: space, regime, data, recipe, fidelity, seed, sampler, bounds; and
+                     which database has the entries, if they are not here
       journal.log    the entries, an Optuna journal that optuna-dashboard and the rest of that ecosystem can read
       driver.json    host and process of the driver at work, if there is one
       driver.lock    held by it
@@ -20,7 +21,7 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.errors import RunError
 from anynas.folder import now, one_driver, read_json, uninterrupted, write_json
-from anynas.journal import mend, open_study, read_trials
+from anynas.storage import check_storage, create_storage, storage_of
 from anynas.trials import CurvePoint, TrialResult
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Run:
 
         Of a trial that finished several rungs there is one for each.
         """
-        entries = (_entry(trial) for trial in read_trials(self.path / "journal.log"))
+        entries = (_entry(trial) for trial in storage_of(self.path).read())
         return [entry for entry in entries if role in (None, entry.role)]
 
     def entries(self, role: str | None = None) -> list[Entry]:
@@ -208,12 +209,12 @@ def load_run(path: str | Path) -> Run:
 class Recorder:
     """The one writer of a run's record; open it with `recording`."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, add: "Callable[[optuna.trial.FrozenTrial, str], None]") -> None:
         self.run = run
-        self._study = open_study(run.path / "journal.log")
+        self._add = add
 
     def add(self, entry: Entry, space: DesignSpace) -> None:
-        """Write a finished trial of a space: one atomic append, on disk when this returns."""
+        """Write a finished trial of a space: one atomic record, on disk when this returns."""
         import optuna
 
         states = optuna.trial.TrialState
@@ -227,28 +228,34 @@ class Recorder:
             user_attrs=_attributes(entry),
         )
         with uninterrupted():
-            self._study.add_trial(trial)
+            self._add(trial, entry.space)
 
 
 @contextlib.contextmanager
-def recording(path: Path, identity: Mapping[str, Any], *, takeover: bool = False) -> Iterator[Recorder]:
+def recording(
+    path: Path, identity: Mapping[str, Any], *, storage: str | None = None, takeover: bool = False
+) -> Iterator[Recorder]:
     """Open a run's folder for its one driver, making it if there is none.
 
     Args:
         path: The folder.
         identity: What the run asks, JSON-ready; an existing run's must be equal.
+        storage: URL of the database for the entries; None: what the run has, the folder's journal for a new one.
         takeover: Whether to take a run over from a driver on another machine that is known to be dead.
 
     Raises:
-        RunError: The folder belongs to another question, another driver is at work on it, or its record is damaged.
+        RunError: The folder belongs to another question, another driver is at work on it, its record is damaged, or
+            the database is another one or cannot be reached.
     """
     path = path.absolute()
     check_identity(path, identity)
+    storage = check_storage(path, storage)
     with one_driver(path, takeover=takeover):
         if not (path / "run.json").exists():
-            write_json(path / "run.json", {"schema": SCHEMA, "created": now(), "identity": dict(identity)})
-        mend(path / "journal.log")
-        yield Recorder(Run(path))
+            where = create_storage(path, storage, identity)
+            write_json(path / "run.json", {"schema": SCHEMA, "created": now(), "identity": dict(identity), **where})
+        with storage_of(path).opened() as add:
+            yield Recorder(Run(path), add)
 
 
 def write_result(run: Run, result: Mapping[str, Any]) -> None:

@@ -20,6 +20,8 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "designspace",
     "folder",
     "journal",
+    "database",
+    "storage",
     "store",
     "analysis",
     "networks",

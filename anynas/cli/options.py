@@ -60,8 +60,14 @@ def add_workplace(parser: Parser) -> None:
 
 
 def add_run(parser: Parser, default: str) -> None:
-    """Add --run, --takeover and --dry-run: the folder of what is trained, and whether it is."""
+    """Add --run, --storage, --takeover and --dry-run: where what is trained is kept, and whether it is trained."""
     parser.add_argument("--run", metavar="DIR", help=f"the run's folder ({default})")
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="database for the entries of finished trials, e.g. postgresql://user@host/database or sqlite:///runs.db, "
+        "without a password (the folder's journal.log)",
+    )
     parser.add_argument("--takeover", action="store_true", help="take a run over from a dead driver on another machine")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and stop")
 

@@ -83,6 +83,7 @@ def _search(options: argparse.Namespace) -> int:
         workers=options.workers,
         address=options.address,
         run=options.run,
+        storage=options.storage,
         takeover=options.takeover,
     )
     expected = estimate(plan)

@@ -67,6 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         workers=options.workers,
         address=options.address,
         run=options.run,
+        storage=options.storage,
         takeover=options.takeover,
     )
     expected = estimate(plan)

@@ -21,6 +21,7 @@ from anynas.errors import RunError, SettingsError
 from anynas.execution import Executor
 from anynas.execution.choosing import Crew, make_crew
 from anynas.settings import require
+from anynas.storage import check_storage
 from anynas.store import Entry, Recorder, Run, check_identity, recording, write_result
 from anynas.training.worker import Worker
 from anynas.trials import Fidelity, Recipe
@@ -44,6 +45,7 @@ class SearchPlan:
     minutes: float | None
     path: Path
     ladder: Ladder  # on whose rungs trials pause; of one rung: on none
+    storage: str | None = None  # URL of the database with the entries; None: the folder's journal
     takeover: bool = False
 
     @property
@@ -90,6 +92,7 @@ def plan_search(
     workers: int | None = None,
     address: str | None = None,
     run: str | Path | None = None,
+    storage: str | None = None,
     takeover: bool = False,
 ) -> SearchPlan:
     """Check a search without starting it; arguments and errors are those of `search`."""
@@ -125,6 +128,7 @@ def plan_search(
     identity = _identity(setting, bounds, sampler, loaded.name, ladder)
     path = Path(run) if run is not None else Path("runs") / f"{space.name}-{digest_of(identity)}"
     check_identity(path, identity)
+    storage = check_storage(path, storage)
     return SearchPlan(
         setting=setting,
         bounds=bounds,
@@ -135,6 +139,7 @@ def plan_search(
         minutes=minutes,
         path=path,
         ladder=ladder,
+        storage=storage,
         takeover=takeover,
     )
 
@@ -192,7 +197,8 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
                 given;
             regime: the space's own; data: the regime's; recipe, fidelity: the regime's; device "auto", "cpu" or "cuda";
             executor "ray", "process" or "inline"; workers: one a core or GPU; address: of a Ray cluster;
-            run: the folder, runs/SPACE-DIGEST; takeover: from a driver on another machine that is dead.
+            run: the folder, runs/SPACE-DIGEST; storage: URL of a database for the entries, instead of the folder's
+                journal, and without a password; takeover: from a driver on another machine that is dead.
 
     Raises:
         AnynasError: Something is not as it must be; the message says what, and what to do.
@@ -210,7 +216,7 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
     """
     started = time.monotonic()
     sampler = make_sampler(plan.sampler, plan.setting.space, seed=plan.setting.seed, bounds=plan.bounds)
-    with recording(plan.path, plan.identity, takeover=plan.takeover) as recorder:
+    with recording(plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover) as recorder:
         if plan.minutes is not None and expected is None:
             expected = estimate(plan)
         executor = plan.crew.on_demand(progress.note)

@@ -20,6 +20,7 @@ from anynas.errors import RunError, SettingsError
 from anynas.execution.choosing import Crew, make_crew
 from anynas.folder import now, read_json, write_json
 from anynas.settings import require, settings_from
+from anynas.storage import check_storage
 from anynas.store import Run, check_identity, recording
 from anynas.study.definition import Population, Study, load_study
 from anynas.study.stated import StatedCheck, StatedClaim
@@ -38,6 +39,7 @@ class StudyPlan:
     data: DataSet
     crew: Crew
     path: Path
+    storage: str | None = None  # URL of the database with the entries; None: the folder's journal
     takeover: bool = False
 
     @property
@@ -69,6 +71,7 @@ def plan_study(
     workers: int | None = None,
     address: str | None = None,
     run: str | Path | None = None,
+    storage: str | None = None,
     takeover: bool = False,
 ) -> StudyPlan:
     """Check a study without starting it; arguments and errors are those of `run_study`."""
@@ -94,12 +97,14 @@ def plan_study(
     identity = _identity(study, settings, data.name)
     path = Path(run) if run is not None else Path("runs") / f"{study.name}-{digest_of(identity)}"
     check_identity(path, identity)
+    storage = check_storage(path, storage)
     return StudyPlan(
         study=study,
         settings=settings,
         data=data,
         crew=crew,
         path=path,
+        storage=storage,
         takeover=takeover,
     )
 
@@ -140,7 +145,8 @@ def run_study(study: Study | str | Path, *, progress: Progress | None = None, **
         **settings: Each may be left out:
             models: networks of each population (the study's); device "auto", "cpu" or "cuda"; executor "ray",
             "process" or "inline"; workers: one a core or GPU; address: of a Ray cluster; run: the folder,
-            runs/STUDY-DIGEST; takeover: from a driver on another machine that is dead.
+            runs/STUDY-DIGEST; storage: URL of a database for the entries, instead of the folder's journal, and
+            without a password; takeover: from a driver on another machine that is dead.
 
     Raises:
         AnynasError: Something is not as it must be; the message says what, and what to do.
@@ -150,7 +156,7 @@ def run_study(study: Study | str | Path, *, progress: Progress | None = None, **
 
 def run_plan(plan: StudyPlan, *, progress: Progress) -> Run:
     """Run a plan to its end; interrupted, what is finished is safe, and the same plan goes on from there."""
-    with recording(plan.path, plan.identity, takeover=plan.takeover) as recorder:
+    with recording(plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover) as recorder:
         _declare(recorder.run, plan.study)
         executor = plan.crew.on_demand(progress.note)
         try:

@@ -43,7 +43,7 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
             f"{expected.num_final_trainings} trainings to choose the winner; "
             f"{duration(expected.seconds_per_trial)} each{in_full}, {expected.workers} at once"
         )
-    lines.append(f"run {plan.path}")
+    lines.append(f"run {plan.path}" + (f", entries in {plan.storage}" if plan.storage else ""))
     for line in lines:
         console.print(line, soft_wrap=True)
 

@@ -32,7 +32,7 @@ def print_study_plan(console: Console, plan: "StudyPlan", expected: "StudyEstima
     print_table(console, ["population", "models", "flops", "epochs", "pixels", "pairs with"], rows)
     lines = [
         f"{_asked(study)}; data {plan.data.name}, seed {study.seed}, executor {plan.crew.executor}",
-        f"run: {plan.path}",
+        f"run: {plan.path}" + (f", entries in {plan.storage}" if plan.storage else ""),
     ]
     if expected is None:
         lines.append("how long a trial takes there is known when the first has ended")

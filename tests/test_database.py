@@ -1,5 +1,6 @@
 """Entries in a database, with SQLite, which needs no server: the same record as in the journal, and no password."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -107,6 +108,29 @@ def test_a_study_in_a_database_has_the_journals_table(tmp_path: Path) -> None:
 
 
 # One transaction a trial; reading writes nothing
+
+
+def test_a_search_on_rungs_has_the_journals_table_and_history(tmp_path: Path) -> None:
+    runs = [
+        anynas.search(
+            plain_space(),
+            trials=6,
+            sampler="random",
+            executor="inline",
+            rungs=2,
+            reduction=2,
+            fidelity=dataclasses.replace(TINY_FIDELITY, epochs=2),
+            run=tmp_path / name,
+            storage=url,
+        )
+        for name, url in (("there", url_in(tmp_path)), ("here", None))
+    ]
+    there, here = runs
+    assert set(here.table()["state"]) == {"complete", "pruned"}
+    assert without_costs(there.table()).equals(without_costs(here.table()))
+    steps = [[(e.role, e.number, e.epochs, e.result.state) for e in run.history()] for run in runs]
+    assert steps[0] == steps[1]
+    assert len(steps[0]) > len(there.entries())
 
 
 def test_a_finished_trial_is_one_commit_that_wrote(tmp_path: Path) -> None:

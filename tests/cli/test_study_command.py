@@ -198,9 +198,9 @@ def test_a_table_that_is_none_gets_one_line(folder, here, refused):
 def test_pictures_name_seed_fidelity_version_and_machine(folder, monkeypatch, here):
     footers = []
 
-    def noted(*arguments, footer):
+    def noted(*arguments, footer, **more):
         footers.append(footer)
-        return draw_study(*arguments, footer=footer)
+        return draw_study(*arguments, footer=footer, **more)
 
     monkeypatch.setattr("anynas.results.draw_study", noted)
     here("study", "judge", "small.toml", "--run", "run", cwd=folder)

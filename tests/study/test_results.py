@@ -125,3 +125,15 @@ def test_the_plan_of_the_principles_is_that_of_the_pilot() -> None:
         needed = models_needed("no_effect", sd=round(sd, 2), margin=0.5, alpha=0.025, paired=True)
         assert f"--sd {sd:.2f} --paired --alpha 0.025        # {needed} pairs\n" in page
         assert ties[names[0]].models >= needed - 5
+
+
+def test_what_the_principles_page_says_of_ratios_is_in_the_verdicts() -> None:
+    page = (STUDIES / "principles" / "README.md").read_text(encoding="utf-8")
+    alone, pairs = judged("principles")["(i) ratios"].comparison, judged("ties")["(i) ratios, in pairs"].comparison
+    assert alone is not None
+    assert pairs is not None
+    worst = alone.quantiles[-1]
+    assert worst.share == 0.9
+    assert f"{worst.difference:.1f} points higher [{worst.ci_low:.1f}, {worst.ci_high:.1f}]" in page
+    assert f"as much as {alone.ci_high:.1f} points" in page
+    assert f"costs {pairs.difference:.1f} points, and {pairs.ci_low:.1f} to {pairs.ci_high:.1f} is what" in page

@@ -35,7 +35,7 @@ def test_increasing_widths_are_better_within_a_band_of_flops():
     found = widths(claim="improves", flops=FLOPS_BAND)
     assert (found.n_baseline, found.n_candidate) == (2260, 119)
     assert found.ks_statistic == pytest.approx(0.5806, abs=5e-5)
-    assert (found.verdict, found.control, found.held) == ("supported", "flops band", "flops 3e+07 to 4e+07")
+    assert (found.verdict, found.control, found.held) == ("supported", "flops band", "flops 30,000,000 to 40,000,000")
     assert found.prob_better > 0.8
 
 

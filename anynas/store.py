@@ -21,6 +21,7 @@ import functools
 import itertools
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -31,7 +32,7 @@ from anynas.designspace import DesignSpace
 from anynas.errors import RunError
 from anynas.folder import now, one_driver, read_json, uninterrupted, write_json
 from anynas.storage import check_storage, create_storage, storage_of
-from anynas.trials import CurvePoint, TrialResult
+from anynas.trials import CurvePoint, TrialResult, counted
 
 if TYPE_CHECKING:
     import optuna
@@ -41,8 +42,8 @@ SCHEMA = 1
 BEGINNINGS = ("driver.lock", "driver.json", ".driver.json", ".run.json")  # what a driver that died at once may leave
 LIST_COLUMNS = [  # a table's, before one column a parameter
     *("study", "space", "number", "key", "network_key", "state", "error", "flops", "params", "activations"),
-    *("epochs", "rung", "images", "seconds", "peak_memory_bytes", "seed", "device", "retries", "reason"),
-    *("regime", "recipe", "architecture", "anynas_version", "torch_version", "git_commit"),
+    *("epochs", "rung", "images", "seconds", "peak_memory_bytes", "seed", "device", "retries", "retry_reasons"),
+    *("reason", "regime", "recipe", "architecture", "anynas_version", "torch_version", "git_commit"),
 ]
 ROLES = {  # why a trial was run
     "search": "proposed by the sampler: a row of the table",
@@ -141,6 +142,19 @@ class Run:
         """Return the rows of trials that failed, with their reasons."""
         table = self.table()
         return table[table["state"] == "failed"]
+
+    def faults(self) -> "pd.DataFrame":
+        """Return what went wrong, got over or not: event ("tried again" or "failed"), reason, times; most often first.
+
+        All trials count, those that only confirm a winner too.
+        """
+        import pandas as pd
+
+        entries = self.entries()
+        events = Counter(("tried again", reason) for entry in entries for reason in entry.result.lost)
+        events += Counter(("failed", entry.result.reason) for entry in entries if entry.result.state == "failed")
+        rows = [(event, reason, times) for (event, reason), times in events.most_common()]
+        return pd.DataFrame(rows, columns=["event", "reason", "times"])
 
     def curves(self) -> "pd.DataFrame":
         """Return space, number, epoch, loss and error (validation, percent): one row a trial and epoch."""
@@ -344,6 +358,8 @@ def _entry(trial: "optuna.trial.FrozenTrial") -> Entry:
     curve = tuple(CurvePoint(**{"loss": math.nan, "error": math.nan, **_numbers(p)}) for p in result.pop("curve"))
     fields["point"] = tuple(fields["point"])
     architecture = Architecture.from_dict(fields.pop("architecture"))
+    unnamed = ("not recorded",) * result.pop("retries", 0)  # of records from before reasons were kept
+    result["lost"] = tuple(result.get("lost", unnamed))
     return Entry(architecture=architecture, result=TrialResult(**result, curve=curve), **fields)
 
 
@@ -354,6 +370,7 @@ def _row(entry: Entry) -> dict[str, Any]:
     return {
         **{name: getattr(entry, name) for name in copied},
         **{name: getattr(result, name) for name in from_result},
+        "retry_reasons": counted(result.lost),
         **{name: result.provenance.get(name, "") for name in ("anynas_version", "torch_version", "git_commit")},
         "key": entry.architecture.key,
         "network_key": entry.architecture.network_key,

@@ -1,10 +1,12 @@
-"""What is trained, how, and what came of it: Recipe, Fidelity, Trial, TrialResult, Paused. Data alone.
+"""What is trained, how, and what came of it: Recipe, Fidelity, Trial, TrialResult, Paused, Lost. Data alone.
 
 `training` does the work.
 """
 
 import dataclasses
 import math
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -135,8 +137,13 @@ class TrialResult:
     peak_memory_bytes: int = 0  # of the device, or of the worker's process on a CPU
     device: str = ""
     reason: str = ""  # "diverged", or what made it fail
-    retries: int = 0  # how often it was tried before
+    lost: tuple[str, ...] = ()  # why earlier tries came to nothing, in their order
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)  # versions, where it ran
+
+    @property
+    def retries(self) -> int:
+        """How often it was tried before."""
+        return len(self.lost)
 
     @classmethod
     def failed(cls, reason: str, **fields: Any) -> "TrialResult":
@@ -158,3 +165,19 @@ class Paused:
     def num_bytes(self) -> int:
         """Size of the arrays."""
         return sum(array.nbytes for array in self.arrays)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lost:
+    """A try that came to nothing: its worker died, or memory or time ran out.
+
+    Whether there is another one is the driver's choice.
+    """
+
+    reason: str
+    alone: bool = False  # memory ran out: another try is to have its device to itself
+
+
+def counted(reasons: Iterable[str]) -> str:
+    """Return reasons as one line, each once, with how often it came where that is more than once."""
+    return "; ".join(reason + (f", {n} times" if n > 1 else "") for reason, n in Counter(reasons).items())

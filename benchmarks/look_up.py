@@ -32,7 +32,7 @@ class LookUp:
     def __init__(self) -> None:
         self._waiting: list[Trial] = []
 
-    def submit(self, trial: Trial) -> None:
+    def submit(self, trial: Trial, *, alone: bool = False) -> None:
         """Keep the trial until its result is asked for."""
         self._waiting.append(trial)
 

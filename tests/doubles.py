@@ -144,7 +144,7 @@ class FakeExecutor:
         self._under_way: list[Trial] = []
         self._rng = None if seed is None else random.Random(seed)
 
-    def submit(self, trial: Trial) -> None:
+    def submit(self, trial: Trial, *, alone: bool = False) -> None:
         assert len(self._under_way) < self.num_workers, "there must be a free worker"
         self.submitted.append(trial)
         self._under_way.append(trial)
@@ -210,7 +210,9 @@ def search_alone(
     return history
 
 
-COSTS = ("seconds", "peak_memory_bytes", "device", "retries")  # of a table's columns: what may differ between machines
+COSTS = (  # of a table's columns: what may differ between machines
+    *("seconds", "peak_memory_bytes", "device", "retries", "retry_reasons"),
+)
 
 
 def without_costs(table: Any) -> Any:

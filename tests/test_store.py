@@ -51,7 +51,7 @@ def entry(number: int, *, error: float = 20.0, role: str = "search", seed: int =
         seconds=1.25,
         peak_memory_bytes=1 << 30,
         device="a processor",
-        retries=1,
+        lost=("worker killed by signal 9",),
         provenance={"anynas_version": "0.1.0", "torch_version": "2.13.0", "git_commit": "abc", "pid": "1"},
     )
     architecture = DRAWS[number]
@@ -514,8 +514,8 @@ def test_the_table_has_the_promised_columns_and_then_one_a_parameter(tmp_path: P
     table = write(tmp_path / "run", [entry(1), entry(0)]).table()
     promised = (
         "study space number key network_key state error flops params activations epochs rung images "
-        "seconds peak_memory_bytes seed device retries reason regime recipe architecture anynas_version torch_version "
-        "git_commit"
+        "seconds peak_memory_bytes seed device retries retry_reasons reason regime recipe architecture "
+        "anynas_version torch_version git_commit"
     )
     parameters = "depth_1 depth_2 width_1 width_2 bottleneck_ratio_1 bottleneck_ratio_2 group_width_1 group_width_2"
     assert list(table.columns) == [*promised.split(), *parameters.split()]
@@ -545,6 +545,7 @@ def test_a_row_holds_what_the_entry_says(tmp_path: Path) -> None:
         "seed": 7,
         "device": "a processor",
         "retries": 1,
+        "retry_reasons": "worker killed by signal 9",
         "reason": "",
         "regime": "fashion",
         "recipe": '{"batch_size": 64, "learning_rate": 0.1}',

@@ -190,7 +190,7 @@ def test_a_missing_file_is_refused_by_its_path(tmp_path: Path) -> None:
 
 
 def test_a_failure_has_a_reason_on_one_line_and_no_error() -> None:
-    failed = TrialResult.failed("out of\n  memory:\tneeded more ", device="a card", retries=2)
+    failed = TrialResult.failed("out of\n  memory:\tneeded more ", device="a card", lost=("it", "again"))
     assert (failed.state, failed.reason) == ("failed", "out of memory: needed more")
     assert (failed.device, failed.retries) == ("a card", 2)
     assert math.isnan(failed.error)

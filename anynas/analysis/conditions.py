@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 COUNTS = ("flops", "params", "activations")  # columns that are of no stage
 OUTCOMES = (  # columns that nobody knows before training
-    *("error", "test_error", "state", "reason", "seconds", "peak_memory_bytes", "retries", "device"),
+    *("error", "test_error", "state", "reason", "seconds", "peak_memory_bytes", "retries", "retry_reasons", "device"),
 )
 
 

@@ -51,12 +51,33 @@ def add_seed(parser: Parser, fixes: str) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=f"fixes {fixes} (0)")
 
 
-def add_workplace(parser: Parser) -> None:
-    """Add --executor, --workers, --address and --device: where trials are trained, and how many at once."""
+def add_workforce(parser: Parser) -> None:
+    """Add --executor, --workers and so on: where trials are trained, how many at once, and what each may take."""
     parser.add_argument("--executor", default="ray", metavar="NAME", help="ray (default), process or inline")
-    parser.add_argument("--workers", type=int, metavar="K", help="trials at once (one a core, or one a GPU)")
+    parser.add_argument(
+        "--workers",
+        type=worker_count,
+        default=None,
+        metavar="K",
+        help="trials at once, or auto (default): one a core or a GPU; on a cluster as many as it has, at any time",
+    )
     parser.add_argument("--address", metavar="A", help="of an existing Ray cluster")
     parser.add_argument("--device", default="auto", metavar="D", help="auto (default), cpu or cuda")
+    parser.add_argument(
+        "--gpus-per-trial", type=float, default=1.0, metavar="G", help="share of a GPU and its memory, e.g. 0.25 (1)"
+    )
+    parser.add_argument(
+        "--memory", type=number_of_bytes, default=math.inf, metavar="SIZE", help="that a trial may take, e.g. 4G"
+    )
+    parser.add_argument(
+        "--deadline", type=float, default=math.inf, metavar="S", help="seconds after which a trial's worker is ended"
+    )
+
+
+def workforce(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `add_workforce` asked for, as `Workforce` takes it."""
+    same = {name: getattr(options, name) for name in ("executor", "workers", "address", "device", "gpus_per_trial")}
+    return {**same, "memory_bytes": options.memory, "deadline_seconds": options.deadline}
 
 
 def add_run(parser: Parser, default: str) -> None:
@@ -82,6 +103,24 @@ def print_json(fields: dict[str, Any]) -> None:
     import json
 
     print(json.dumps(_finite(fields), indent=2, allow_nan=False))
+
+
+def worker_count(text: str) -> int | None:
+    """Return a number of workers; None for auto."""
+    try:
+        return None if text == "auto" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'must be a whole number or auto; got "{text}"') from None
+
+
+def number_of_bytes(text: str) -> float:
+    """Return a size such as 500M or 4G, in bytes: K, M, G and T are powers of 1024."""
+    unit = text[-1:].upper()
+    try:
+        power = "KMGT".index(unit) + 1 if unit and unit in "KMGT" else 0
+        return float(text[:-1] if power else text) * float(1024**power)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'must be a size such as 500M or 4G; got "{text}"') from None
 
 
 def number_range(text: str) -> Range:

@@ -11,7 +11,8 @@ from anynas.cli.options import (
     add_run,
     add_seed,
     add_space,
-    add_workplace,
+    add_workforce,
+    workforce,
 )
 
 
@@ -45,7 +46,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--reduction", type=int, default=3, metavar="K", help="one in K goes on, with about K times the epochs (3)"
     )
-    add_workplace(parser)
+    add_workforce(parser)
     add_run(parser, "runs/SPACE-DIGEST")
 
 
@@ -58,7 +59,7 @@ def _search(options: argparse.Namespace) -> int:
     from anynas.progress import Reporter
     from anynas.terminal import make_console
     from anynas.trials import load_fidelity, load_recipe
-    from anynas.views.searches import print_files, print_plan, print_winner
+    from anynas.views.searches import print_faults, print_files, print_plan, print_winner
 
     console = make_console()
     space = load_space(options.space, regime=options.regime)
@@ -78,13 +79,10 @@ def _search(options: argparse.Namespace) -> int:
         fidelity=dataclasses.replace(fidelity, **given),
         rungs=options.rungs,
         reduction=options.reduction,
-        device=options.device,
-        executor=options.executor,
-        workers=options.workers,
-        address=options.address,
         run=options.run,
         storage=options.storage,
         takeover=options.takeover,
+        **workforce(options),
     )
     expected = estimate(plan)
     print_plan(console, plan, expected)
@@ -106,6 +104,7 @@ def _search(options: argparse.Namespace) -> int:
         )
         return INTERRUPTED
     print_winner(console, run)
+    print_faults(console, run)
     pictures = draw_search(run.table(), run.front(), run.path, winner=run.result()["number"], seed=options.seed)
     print_files(console, {"table": run.path / "table.csv", **pictures})
     return 0

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anynas.cli.options import INTERRUPTED, USER_ERROR, Commands, Parser, add_command, add_run, add_workplace
+from anynas.cli.options import INTERRUPTED, USER_ERROR, Commands, Parser, add_command, add_run, add_workforce, workforce
 
 if TYPE_CHECKING:
     from anynas.study.judging import Verdicts
@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
     )
     _add_study(run)
     run.add_argument("--models", type=int, metavar="N", help="networks of each population (the study's)")
-    add_workplace(run)
+    add_workforce(run)
     add_run(run, "runs/STUDY-DIGEST")
     judge = add_command(
         parts,
@@ -55,20 +55,17 @@ def _run(options: argparse.Namespace) -> int:
     from anynas.study.judging import judge
     from anynas.study.running import estimate, plan_study, run_plan
     from anynas.terminal import make_console
-    from anynas.views.searches import print_files
+    from anynas.views.searches import print_faults, print_files
     from anynas.views.studies import print_study_plan, print_verdicts
 
     console = make_console()
     plan = plan_study(
         options.study,
         models=options.models,
-        device=options.device,
-        executor=options.executor,
-        workers=options.workers,
-        address=options.address,
         run=options.run,
         storage=options.storage,
         takeover=options.takeover,
+        **workforce(options),
     )
     expected = estimate(plan)
     print_study_plan(console, plan, expected)
@@ -92,6 +89,7 @@ def _run(options: argparse.Namespace) -> int:
         return INTERRUPTED
     verdicts = judge(run)
     print_verdicts(console, verdicts)
+    print_faults(console, run)
     print_files(console, write_results(verdicts, results_of(run), run.path / "results"))
     return _code(verdicts)
 

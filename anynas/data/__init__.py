@@ -4,14 +4,20 @@ Search and populations use validation error; test images are for winners alone.
 """
 
 import dataclasses
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from anynas.data import fashion_mnist, synthetic
 from anynas.data.splits import Split
 from anynas.errors import DataError, did_you_mean
 from anynas.layers import Shape
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["DATA_SETS", "DataSet", "Split", "load_data"]
 
@@ -30,6 +36,34 @@ class DataSet:
     def image_shape(self) -> Shape:
         """Shape of one image, (C, H, W)."""
         return tuple(self.train.images.shape[1:])
+
+    def to_arrays(self) -> dict[str, "np.ndarray[Any, Any]"]:
+        """Return its images and labels by name, sharing memory: what can be handed on without a copy."""
+        return {
+            f"{name} {part}": getattr(getattr(self, name), part).numpy()
+            for name in ("train", "validation", "test")
+            for part in ("images", "labels")
+        }
+
+    @classmethod
+    def from_arrays(cls, name: str, num_classes: int, arrays: Mapping[str, "np.ndarray[Any, Any]"]) -> "DataSet":
+        """Return the data set that gave these arrays, sharing memory; they may be read-only, and are never written."""
+
+        def tensor(key: str) -> Tensor:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+                return torch.from_numpy(arrays[key])
+
+        def split(which: str) -> Split:
+            return Split(tensor(f"{which} images"), tensor(f"{which} labels"))
+
+        return cls(
+            name=name,
+            num_classes=num_classes,
+            train=split("train"),
+            validation=split("validation"),
+            test=split("test"),
+        )
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of the training pixels in [0, 255], each of shape (C,)."""

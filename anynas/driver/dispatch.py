@@ -1,4 +1,4 @@
-"""Jobs to workers and outcomes back: none waits for the driver, and one that dies is followed by another try.
+"""Jobs to workers and outcomes back: none waits for the driver, and a try that came to nothing is followed by another.
 
 The next job is asked for while all workers train, and a worker that has finished gets it before the result is recorded
 and told. One worker alone gets its next job after that.
@@ -9,8 +9,8 @@ from collections import deque
 from typing import Protocol
 
 from anynas.driver.jobs import Clock, Job
-from anynas.execution import Executor, WorkerLost
-from anynas.trials import Paused, Trial, TrialResult
+from anynas.execution import Executor
+from anynas.trials import Lost, Paused, Trial, TrialResult, counted
 
 MAX_RETRIES = 2
 
@@ -38,10 +38,10 @@ def work(executor: Executor, jobs: Jobs, clock: Clock) -> None:
     """Keep all workers busy until the jobs are done, or there is no time for another of them."""
     again: deque[Job] = deque()  # to be trained after all, before all others
     ahead: deque[Job] = deque()  # the next of `jobs`: one at most; recorded nowhere before it is trained
-    busy: dict[int, tuple[Job, int]] = {}  # ticket -> job, retries so far
+    busy: dict[int, tuple[Job, tuple[Lost, ...]]] = {}  # ticket -> job, and what became of earlier tries
     ticket = 0
 
-    def submit(job: Job, retries: int = 0) -> None:
+    def submit(job: Job, tries: tuple[Lost, ...] = ()) -> None:
         nonlocal ticket
         executor.submit(
             Trial(
@@ -53,9 +53,10 @@ def work(executor: Executor, jobs: Jobs, clock: Clock) -> None:
                 test=job.role == "test",
                 stop=job.stop,
                 paused=job.paused,
-            )
+            ),
+            alone=any(lost.alone for lost in tries),
         )
-        busy[ticket] = (job, retries)
+        busy[ticket] = (job, tries)
         ticket += 1
 
     def ask() -> bool:
@@ -86,13 +87,16 @@ def work(executor: Executor, jobs: Jobs, clock: Clock) -> None:
             submit(promoted)
         if executor.num_workers > 1 and not ahead:
             ask()  # once: a finished trial is not to wait for long
-        trial, outcome = executor.next_outcome()
-        job, retries = busy.pop(trial.number)
-        if isinstance(outcome, WorkerLost):
-            if retries < MAX_RETRIES:
-                submit(job, retries + 1)
+        ended = executor.next_outcome()
+        if ended is None:
+            continue
+        trial, outcome = ended
+        job, tries = busy.pop(trial.number)
+        if isinstance(outcome, Lost):
+            if len(tries) < MAX_RETRIES:
+                submit(job, (*tries, outcome))
                 continue
-            outcome = TrialResult.failed(f"{outcome.reason}, {retries + 1} times")
+            outcome = TrialResult.failed(counted([*(lost.reason for lost in tries), outcome.reason]))
         paused = outcome if isinstance(outcome, Paused) else None
         result = outcome.result if isinstance(outcome, Paused) else outcome
         clock.saw(result.seconds)
@@ -100,4 +104,4 @@ def work(executor: Executor, jobs: Jobs, clock: Clock) -> None:
             if again or ahead:
                 fill()
         finally:  # what is finished is recorded, whatever becomes of the next
-            again += jobs.settle(job, dataclasses.replace(result, retries=retries), paused)
+            again += jobs.settle(job, dataclasses.replace(result, lost=tuple(lost.reason for lost in tries)), paused)

@@ -263,7 +263,7 @@ def _known(entry: Entry) -> Known:
 def _repeat(original: Entry) -> TrialResult:
     """Return the original's result as that of a trial that cost nothing."""
     return dataclasses.replace(
-        original.result, seconds=0.0, retries=0, curve=(), reason=f"repeats trial {original.number}"
+        original.result, seconds=0.0, lost=(), curve=(), reason=f"repeats trial {original.number}"
     )
 
 

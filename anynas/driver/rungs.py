@@ -198,7 +198,7 @@ def together(before: TrialResult | None, after: TrialResult) -> TrialResult:
         curve=after.curve or before.curve,
         seconds=math.fsum(part.seconds for part in (before, after) if math.isfinite(part.seconds)),
         peak_memory_bytes=max(before.peak_memory_bytes, after.peak_memory_bytes),
-        retries=before.retries + after.retries,
+        lost=before.lost + after.lost,
     )
 
 

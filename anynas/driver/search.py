@@ -19,7 +19,7 @@ from anynas.driver.rungs import DEFAULT_REDUCTION, Ladder, make_ladder
 from anynas.driver.samplers import Proposal, make_sampler
 from anynas.errors import RunError, SettingsError
 from anynas.execution import Executor
-from anynas.execution.choosing import Crew, make_crew
+from anynas.execution.choosing import Crew, Workforce, make_crew
 from anynas.settings import require
 from anynas.storage import check_storage
 from anynas.store import Entry, Recorder, Run, check_identity, recording, write_result
@@ -87,13 +87,10 @@ def plan_search(
     fidelity: Fidelity | None = None,
     rungs: int = 1,
     reduction: int = DEFAULT_REDUCTION,
-    device: str = "auto",
-    executor: str = "ray",
-    workers: int | None = None,
-    address: str | None = None,
     run: str | Path | None = None,
     storage: str | None = None,
     takeover: bool = False,
+    **workforce: Any,
 ) -> SearchPlan:
     """Check a search without starting it; arguments and errors are those of `search`."""
     if not isinstance(space, DesignSpace):
@@ -108,15 +105,7 @@ def plan_search(
     bounds = given if given != Bounds() else Bounds(flops=space.regime.flops)
     make_sampler(sampler, space, seed=seed, bounds=bounds).ask(0)  # an unknown name or an empty band shows now
     loaded = data_for(space, data)
-    crew = make_crew(
-        loaded.name,
-        space.regime.input_shape,
-        space.regime.num_classes,
-        device=device,
-        executor=executor,
-        workers=workers,
-        address=address,
-    )
+    crew = make_crew(Workforce(**workforce), loaded, space.regime.input_shape)
     setting = make_setting(
         space,
         recipe=recipe or space.regime.recipe,
@@ -146,7 +135,7 @@ def plan_search(
 
 def estimate(plan: SearchPlan) -> Estimate | None:
     """Return about how long what the run's folder lacks takes, or None where another machine does the work."""
-    if plan.crew.num_workers is None or plan.crew.address:
+    if plan.crew.num_workers is None or plan.crew.workforce.address:
         return None
     finished = Run(plan.path.absolute()).entries() if (plan.path / "run.json").exists() else []
     num_searched = sum(entry.role == "search" for entry in finished)
@@ -195,8 +184,9 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
                 successive halving, for more networks in less time; winner and finalists are trained in full;
             objectives: ("error",); flops, params, activations: (low, high), the regime's band of flops if none is
                 given;
-            regime: the space's own; data: the regime's; recipe, fidelity: the regime's; device "auto", "cpu" or "cuda";
-            executor "ray", "process" or "inline"; workers: one a core or GPU; address: of a Ray cluster;
+            regime: the space's own; data: the regime's; recipe, fidelity: the regime's;
+            executor, workers, address, device, gpus_per_trial, memory_bytes, deadline_seconds: who trains, see
+                `Workforce`;
             run: the folder, runs/SPACE-DIGEST; storage: URL of a database for the entries, instead of the folder's
                 journal, and without a password; takeover: from a driver on another machine that is dead.
 

@@ -1,19 +1,10 @@
 """Where trials run. An executor takes trials and hands back results in order of completion; it decides nothing."""
 
-import dataclasses
 from typing import Protocol
 
-from anynas.trials import Paused, Trial, TrialResult
+from anynas.trials import Lost, Paused, Trial, TrialResult
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class WorkerLost:
-    """What comes back for a trial whose worker died; whether to try again is the driver's choice."""
-
-    reason: str
-
-
-Outcome = TrialResult | Paused | WorkerLost
+Outcome = TrialResult | Paused | Lost
 
 
 class Executor(Protocol):
@@ -25,13 +16,19 @@ class Executor(Protocol):
 
     @property
     def num_workers(self) -> int:
-        """How many trials it runs at once."""
+        """How many trials it runs at once; on a cluster more when nodes come, fewer when they go."""
 
-    def submit(self, trial: Trial) -> None:
-        """Hand a trial to a free worker; there must be one."""
+    def submit(self, trial: Trial, *, alone: bool = False) -> None:
+        """Hand over a trial; where no worker is free it waits for one.
 
-    def next_outcome(self) -> tuple[Trial, Outcome]:
-        """Wait for a trial to end or pause, and return it with what came of it; there must be one under way."""
+        `alone` keeps its device free of others meanwhile.
+        """
+
+    def next_outcome(self) -> tuple[Trial, Outcome] | None:
+        """Wait for a trial to end or pause, and return it with what came of it; there must be one under way.
+
+        None: no trial has ended, but there are more workers than there were.
+        """
 
     def close(self) -> None:
         """End the workers, and with them whatever they run."""

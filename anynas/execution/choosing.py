@@ -1,55 +1,141 @@
-"""Which executor, with how many workers, on which device."""
+"""Who trains a run's trials: which executor, with how many workers, on which device, and what each trial may take."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable
 
+from anynas.data import DataSet
 from anynas.errors import SettingsError, did_you_mean
 from anynas.execution import Executor, Outcome
 from anynas.layers import Shape
-from anynas.training.devices import resolve_device
+from anynas.settings import require
+from anynas.training.devices import check_device, resolve_device
 from anynas.training.worker import Workplace
 from anynas.trials import Trial
 
 EXECUTORS = ("ray", "process", "inline")
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Workforce:
+    """Who is asked to train: none of it changes what comes out, so all of it may change when a run goes on.
+
+    Raises:
+        SettingsError: No such executor, or a value is out of range or means nothing to this executor.
+        DeviceError: No such device.
+    """
+
+    executor: str = "ray"  # one of EXECUTORS
+    workers: int | None = None  # trials at once; None: as many as there is room for, one a core or a share of a GPU
+    address: str | None = None  # of an existing Ray cluster
+    device: str = "auto"  # "auto", "cpu" or "cuda"
+    gpus_per_trial: float = 1.0  # share of a GPU, and of its memory
+    memory_bytes: float = math.inf  # that a trial may take
+    deadline_seconds: float = math.inf  # for one trial, from when it begins
+
+    def __post_init__(self) -> None:
+        name = self.executor
+        if name not in EXECUTORS:
+            raise SettingsError(f'unknown executor "{name}"{did_you_mean(name, EXECUTORS)}')
+        check_device(self.device)
+        require(self.workers is None or self.workers >= 1, f"workers must be at least 1; got {self.workers}")
+        require(self.address is None or name == "ray", f"address is for the executor ray; got executor {name}")
+        require(
+            0 < self.gpus_per_trial <= 1, f"gpus_per_trial must be above 0 and at most 1; got {self.gpus_per_trial:g}"
+        )
+        require(self.memory_bytes > 0, f"memory must be above 0 bytes; got {self.memory_bytes:g}")
+        require(self.deadline_seconds > 0, f"deadline must be above 0 s; got {self.deadline_seconds:g}")
+        for what, limit in (("memory", self.memory_bytes), ("deadline", self.deadline_seconds)):
+            require(
+                name != "inline" or math.isinf(limit),
+                f"{what} needs workers that may die; got executor inline; use ray or process",
+            )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """Who trains a run's trials, on what: an executor that has not started yet."""
+
+    workforce: Workforce
+    workplace: Workplace
+    data: DataSet
+
+    @property
+    def num_workers(self) -> int | None:
+        """Trials at once; None where only the cluster knows."""
+        force = self.workforce
+        if force.executor == "inline":
+            return 1
+        if force.workers or force.address:
+            return force.workers
+        return default_workers(self.workplace.device, self.workplace.workers_per_gpu)
+
+    def on_demand(self, note: Callable[[str], None]) -> "OnDemand":
+        """Return the executor, which starts when the first trial is submitted."""
+        return OnDemand(lambda: make_executor(self.workforce, self.workplace, data=self.data, note=note))
+
+
+def make_crew(workforce: Workforce, data: DataSet, input_shape: Shape) -> Crew:
+    """Return who trains networks for images of this shape, (C, H, W), on a data set.
+
+    Raises:
+        DeviceError: The device is not there.
+    """
+    workplace = Workplace(
+        data=data.name,
+        input_shape=input_shape,
+        num_classes=data.num_classes,
+        device=workforce.device if workforce.address else resolve_device(workforce.device).type,
+        gpu_share=workforce.gpus_per_trial,
+        memory_bytes=workforce.memory_bytes,
+    )
+    return Crew(workforce=workforce, workplace=workplace, data=data)
+
+
 def make_executor(
-    name: str,
+    workforce: Workforce,
     workplace: Workplace,
     *,
-    workers: int | None,
-    address: str | None = None,
+    data: DataSet | None = None,
     note: Callable[[str], None] = lambda message: None,
 ) -> Executor:
     """Return a started executor; where Ray can't start on this machine, processes take its place, and `note` is told.
 
     Args:
-        name: One of `EXECUTORS`.
-        workplace: What all trials share; its device is "cpu" or "cuda".
-        workers: How many trials at once; None: one a core, or one a GPU, of this machine or of the cluster.
-        address: Of an existing Ray cluster.
-        note: Is told one line when something is not as asked.
+        workforce: Which, and how many workers.
+        workplace: What all trials share; its device is "cpu" or "cuda", or "auto" on a cluster.
+        data: The workplace's, where they are loaded already; processes load their own.
+        note: Is told one line when something is not as asked, or changes.
 
     Raises:
-        SettingsError: No such executor, or fewer than one worker.
         ExecutorError: It cannot start.
     """
-    check_executor(name, workers)
-    if name == "ray":
+    if workforce.executor == "ray":
         from anynas.execution.on_ray import RayExecutor, RayUnavailableError
 
         try:
-            return RayExecutor(workplace, workers=workers, address=address)
+            return RayExecutor(
+                workplace,
+                workers=workforce.workers,
+                address=workforce.address,
+                data=data,
+                deadline_seconds=workforce.deadline_seconds,
+                note=note,
+            )
         except RayUnavailableError as error:
             note(f"{error}; going on with processes")
-    if name == "inline":
+    if workforce.executor == "inline":
         from anynas.execution.inline import InlineExecutor
 
-        return InlineExecutor(workplace)
+        return InlineExecutor(workplace, data)
     from anynas.execution.process import ProcessExecutor
 
-    return ProcessExecutor(workplace, workers=workers or default_workers(workplace.device))
+    return ProcessExecutor(
+        workplace,
+        workers=workforce.workers or default_workers(workplace.device, workplace.workers_per_gpu),
+        deadline_seconds=workforce.deadline_seconds,
+    )
 
 
 class OnDemand:
@@ -69,12 +155,12 @@ class OnDemand:
         """The executor's."""
         return self._started().num_workers
 
-    def submit(self, trial: Trial) -> None:
-        """Hand a trial to a free worker; there must be one."""
-        self._started().submit(trial)
+    def submit(self, trial: Trial, *, alone: bool = False) -> None:
+        """Hand over a trial; where no worker is free it waits for one."""
+        self._started().submit(trial, alone=alone)
 
-    def next_outcome(self) -> tuple[Trial, Outcome]:
-        """Wait for a trial to end, and return it with what came of it."""
+    def next_outcome(self) -> tuple[Trial, Outcome] | None:
+        """Wait for a trial to end, and return it with what came of it; None: there are more workers."""
         return self._started().next_outcome()
 
     def close(self) -> None:
@@ -88,69 +174,10 @@ class OnDemand:
         return self._executor
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Crew:
-    """Who trains a run's trials: an executor not started yet, with how many workers, where."""
-
-    workplace: Workplace
-    executor: str
-    workers: int | None  # None: as many as the executor finds room for
-    address: str | None  # of an existing Ray cluster
-
-    @property
-    def num_workers(self) -> int | None:
-        """Trials at once; None where only the cluster knows."""
-        if self.executor == "inline":
-            return 1
-        return self.workers or (None if self.address else default_workers(self.workplace.device))
-
-    def on_demand(self, note: Callable[[str], None]) -> OnDemand:
-        """Return the executor, which starts when the first trial is submitted."""
-        return OnDemand(
-            lambda: make_executor(self.executor, self.workplace, workers=self.workers, address=self.address, note=note)
-        )
-
-
-def make_crew(
-    data: str,
-    input_shape: Shape,
-    num_classes: int,
-    *,
-    device: str,
-    executor: str,
-    workers: int | None,
-    address: str | None,
-) -> Crew:
-    """Return who trains on a data set.
-
-    Raises:
-        SettingsError: No such executor, fewer than one worker, or an address for another executor than Ray.
-        DeviceError: The device is not there.
-    """
-    check_executor(executor, workers)
-    if address is not None and executor != "ray":
-        raise SettingsError(f"address is for the executor ray; got executor {executor}")
-    workplace = Workplace(
-        data=data,
-        input_shape=input_shape,
-        num_classes=num_classes,
-        device=device if address else resolve_device(device).type,
-    )
-    return Crew(workplace=workplace, executor=executor, workers=workers, address=address)
-
-
-def check_executor(name: str, workers: int | None) -> None:
-    """Raise SettingsError unless the executor exists and the number of workers makes sense."""
-    if name not in EXECUTORS:
-        raise SettingsError(f'unknown executor "{name}"{did_you_mean(name, EXECUTORS)}')
-    if workers is not None and workers < 1:
-        raise SettingsError(f"workers must be at least 1; got {workers}")
-
-
-def default_workers(device: str) -> int:
-    """Return one a core that this process may use, or one a GPU."""
+def default_workers(device: str, workers_per_gpu: int = 1) -> int:
+    """Return one a core that this process may use, or as many as this machine's GPUs have room for."""
     if device == "cuda":
         import torch
 
-        return max(torch.cuda.device_count(), 1)
+        return max(torch.cuda.device_count() * workers_per_gpu, 1)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

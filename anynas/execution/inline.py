@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from anynas.data import DataSet
 from anynas.execution import Outcome
 from anynas.training.worker import Worker, Workplace
 from anynas.trials import Trial
@@ -13,12 +14,12 @@ class InlineExecutor:
     name = "inline"
     num_workers = 1
 
-    def __init__(self, workplace: Workplace) -> None:
-        self._worker = Worker(workplace)
+    def __init__(self, workplace: Workplace, data: DataSet | None = None) -> None:
+        self._worker = Worker(workplace, data)
         self._waiting: deque[Trial] = deque()
 
-    def submit(self, trial: Trial) -> None:
-        """Keep the trial until its result is asked for."""
+    def submit(self, trial: Trial, *, alone: bool = False) -> None:
+        """Keep the trial until its result is asked for; here every one is alone."""
         self._waiting.append(trial)
 
     def next_outcome(self) -> tuple[Trial, Outcome]:

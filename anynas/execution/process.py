@@ -5,6 +5,7 @@ trial under way; here the one that died is known and replaced.
 """
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -13,10 +14,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from anynas.errors import ExecutorError
-from anynas.execution import Outcome, WorkerLost
+from anynas.execution import Outcome
 from anynas.execution.mps import mps as mps_service
+from anynas.execution.roster import Roster, past_deadline
 from anynas.training.worker import Worker, Workplace
-from anynas.trials import Trial
+from anynas.trials import Lost, Trial
 
 CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy torch's and CUDA's threads in mid-air
 STARTED = "started"  # a process's first word
@@ -31,78 +33,110 @@ class ProcessExecutor:
     Args:
         workplace: What all trials share.
         workers: How many processes.
+        deadline_seconds: How long a trial may take before its process is ended.
         mps: Whether to run NVIDIA's Multi-Process Service for them, where it is installed.
     """
 
     name = "process"
 
-    def __init__(self, workplace: Workplace, *, workers: int, mps: bool = False) -> None:
+    def __init__(
+        self, workplace: Workplace, *, workers: int, deadline_seconds: float = math.inf, mps: bool = False
+    ) -> None:
         self.num_workers = workers
         self._service = contextlib.ExitStack()
         self.has_mps = mps and self._service.enter_context(mps_service())
         self._workplace = workplace
-        self._slots = [_Slot(workplace, index) for index in range(workers)]
+        self._roster: Roster[_Slot] = Roster(deadline_seconds)
+        self._deadline_seconds = deadline_seconds
+        self._has_started = False  # whether any process has said so: the set-up works
+        for index in range(workers):
+            self._hire(index)
 
-    def submit(self, trial: Trial) -> None:
-        """Send the trial to a free process."""
-        slot = next(slot for slot in self._slots if slot.trial is None)
-        slot.trial = trial
-        with contextlib.suppress(OSError):  # it has died already: next_outcome sees that
-            slot.connection.send(trial)
+    def submit(self, trial: Trial, *, alone: bool = False) -> None:
+        """Send the trial to a free process, now or when there is one."""
+        self._roster.add(trial, alone=alone)
+        self._start()
 
     def next_outcome(self) -> tuple[Trial, Outcome]:
-        """Wait for a process to answer or to die; one that died is replaced."""
+        """Wait for a process to answer, to die or to be past its deadline; one that is gone is replaced."""
         while True:
-            busy = {slot.connection: slot for slot in self._slots if slot.trial is not None}
-            for connection in wait(list(busy)):
+            busy = {slot.connection: slot for slot in self._roster.busy}
+            patience = self._roster.seconds_to_deadline()
+            for connection in wait(list(busy), None if math.isinf(patience) else patience):
                 slot = busy[connection]  # type: ignore[index]
-                trial = slot.trial
-                assert trial is not None
                 try:
                     answer = slot.connection.recv()
                 except (EOFError, OSError):
-                    answer = WorkerLost(slot.obituary())
-                    if not slot.has_started:
-                        raise ExecutorError(
-                            f"worker processes must start; one ended at once ({answer.reason}); "
-                            "try --executor inline to see why"
-                        ) from None
-                    index = self._slots.index(slot)
-                    self._slots[index] = _Slot(self._workplace, index, has_started=True)
+                    return self._replace(slot, slot.obituary())
                 if answer == STARTED:
-                    slot.has_started = True
+                    slot.has_started = self._has_started = True
+                    self._roster.begin(slot)
                     continue
-                slot.trial = None
+                trial = self._roster.end(slot)
+                self._start()
                 return trial, answer
+            for slot in self._roster.overdue():
+                return self._replace(slot, past_deadline(self._deadline_seconds))
 
     def close(self) -> None:
         """End the processes at once; a trial under way is lost."""
-        for slot in self._slots:
+        slots = self._roster.workers
+        for slot in slots:
             slot.process.kill()
-        for slot in self._slots:
+        for slot in slots:
             slot.process.join(PATIENCE_SECONDS)
             slot.connection.close()
         self._service.close()
 
+    def _hire(self, index: int) -> None:
+        self._roster.join(_Slot(self._workplace, index), device_of(index, self._workplace.device))
+
+    def _start(self) -> None:
+        while (start := self._roster.next_start()) is not None:
+            slot, trial, alone = start
+            with contextlib.suppress(OSError):  # it has died already: next_outcome sees that
+                slot.connection.send((trial, alone))
+            if slot.has_started:
+                self._roster.begin(slot)
+
+    def _replace(self, slot: "_Slot", lost: Lost) -> tuple[Trial, Outcome]:
+        """End a process, put another one in its place, and return what it had with what became of that."""
+        if not self._has_started:
+            raise ExecutorError(
+                f"worker processes must start; one ended at once ({lost.reason}); try --executor inline to see why"
+            )
+        slot.end()
+        trial = self._roster.leave(slot)
+        assert trial is not None
+        self._hire(slot.index)
+        self._start()
+        return trial, lost
+
 
 class _Slot:
-    """A process, the driver's end of its pipe, and the trial that it has."""
+    """A process and the driver's end of its pipe."""
 
-    def __init__(self, workplace: Workplace, index: int, *, has_started: bool = False) -> None:
+    def __init__(self, workplace: Workplace, index: int) -> None:
+        self.index = index
         self.connection, theirs = CONTEXT.Pipe()
         self.process: BaseProcess = CONTEXT.Process(target=_serve, args=(theirs, workplace, index), daemon=True)
         self.process.start()
         theirs.close()
-        self.trial: Trial | None = None
-        self.has_started = has_started  # it, or one before it, has said so: the set-up works
+        self.has_started = False  # it has said so
 
-    def obituary(self) -> str:
-        """Return how the process ended."""
+    def obituary(self) -> Lost:
+        """Return how the process ended by itself; killed as the system does where memory runs out, it may be that."""
         self.process.join(PATIENCE_SECONDS)
         code = self.process.exitcode
-        return (
-            f"worker killed by signal {-code}" if code is not None and code < 0 else f"worker exited with code {code}"
-        )
+        if code is not None and code < 0:
+            return Lost(f"worker killed by signal {-code}", alone=-code == signal.SIGKILL)
+        return Lost(f"worker exited with code {code}")
+
+    def end(self) -> None:
+        """End the process, if it has not ended."""
+        self.process.kill()
+        self.process.join(PATIENCE_SECONDS)
+        self.connection.close()
 
 
 def _serve(connection: Connection, workplace: Workplace, index: int) -> None:
@@ -112,10 +146,12 @@ def _serve(connection: Connection, workplace: Workplace, index: int) -> None:
     if workplace.device == "cuda":
         _take_gpu(index)
     worker = Worker(workplace)
+    worker.get_ready()
     with contextlib.suppress(EOFError, OSError):
         connection.send(STARTED)
         while True:
-            connection.send(worker.run(connection.recv()))
+            trial, alone = connection.recv()
+            connection.send(worker.run(trial, alone=alone))
 
 
 def _follow_driver() -> None:
@@ -133,6 +169,15 @@ def _take_gpu(index: int) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = gpu_of(
         index, listed=os.environ.get("CUDA_VISIBLE_DEVICES", ""), count=torch.cuda.device_count()
     )
+
+
+def device_of(index: int, device: str) -> str:
+    """Return the device of a worker as those that share it name it alike."""
+    if device != "cuda":
+        return device
+    import torch
+
+    return f"cuda:{index % max(torch.cuda.device_count(), 1)}"
 
 
 def gpu_of(index: int, *, listed: str, count: int) -> str:

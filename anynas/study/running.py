@@ -17,7 +17,7 @@ from anynas.driver.loop import run_jobs
 from anynas.driver.planning import asked, data_for, digest_of, make_setting, seconds_per_trial
 from anynas.driver.samplers import Proposal
 from anynas.errors import RunError, SettingsError
-from anynas.execution.choosing import Crew, make_crew
+from anynas.execution.choosing import Crew, Workforce, make_crew
 from anynas.folder import now, read_json, write_json
 from anynas.settings import require, settings_from
 from anynas.storage import check_storage
@@ -66,28 +66,18 @@ def plan_study(
     study: Study | str | Path,
     *,
     models: int | None = None,
-    device: str = "auto",
-    executor: str = "ray",
-    workers: int | None = None,
-    address: str | None = None,
     run: str | Path | None = None,
     storage: str | None = None,
     takeover: bool = False,
+    **workforce: Any,
 ) -> StudyPlan:
     """Check a study without starting it; arguments and errors are those of `run_study`."""
     if not isinstance(study, Study):
         study = load_study(study)
     study = study.with_models(models)
     data = _data(study)
-    crew = make_crew(
-        data.name,
-        next(iter(study.populations.values())).space.regime.input_shape,
-        data.num_classes,
-        device=device,
-        executor=executor,
-        workers=workers,
-        address=address,
-    )
+    shape = next(iter(study.populations.values())).space.regime.input_shape
+    crew = make_crew(Workforce(**workforce), data, shape)
     settings = {
         name: make_setting(p.space, recipe=p.recipe, fidelity=p.fidelity, data=data, seed=p.seed)
         for name, p in study.populations.items()
@@ -111,7 +101,7 @@ def plan_study(
 
 def estimate(plan: StudyPlan) -> StudyEstimate | None:
     """Return about how long what the run's folder lacks takes, or None where another machine does the work."""
-    if plan.crew.num_workers is None or plan.crew.address:
+    if plan.crew.num_workers is None or plan.crew.workforce.address:
         return None
     done = finished(plan)
     worker = Worker(plan.crew.workplace, plan.data)
@@ -143,10 +133,10 @@ def run_study(study: Study | str | Path, *, progress: Progress | None = None, **
         study: A study, a built-in one's name, or the path of a study.toml.
         progress: Who is told how it goes; None tells nobody.
         **settings: Each may be left out:
-            models: networks of each population (the study's); device "auto", "cpu" or "cuda"; executor "ray",
-            "process" or "inline"; workers: one a core or GPU; address: of a Ray cluster; run: the folder,
-            runs/STUDY-DIGEST; storage: URL of a database for the entries, instead of the folder's journal, and
-            without a password; takeover: from a driver on another machine that is dead.
+            models: networks of each population (the study's); executor, workers, address, device, gpus_per_trial,
+            memory_bytes, deadline_seconds: who trains, see `Workforce`; run: the folder, runs/STUDY-DIGEST;
+            storage: URL of a database for the entries, instead of the folder's journal, and without a password;
+            takeover: from a driver on another machine that is dead.
 
     Raises:
         AnynasError: Something is not as it must be; the message says what, and what to do.

@@ -23,13 +23,18 @@ def resolve_device(name: str) -> torch.device:
     Raises:
         DeviceError: CUDA was asked for and there is none, or the name is none of the three.
     """
-    if name not in DEVICES:
-        raise DeviceError(f'device must be one of {", ".join(DEVICES)}; got "{name}"')
+    check_device(name)
     if name == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
             "device cuda must be present and torch built for it; no CUDA device was found; use --device cpu or auto"
         )
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def check_device(name: str) -> None:
+    """Raise DeviceError unless the name is one of `DEVICES`."""
+    if name not in DEVICES:
+        raise DeviceError(f'device must be one of {", ".join(DEVICES)}; got "{name}"')
 
 
 def device_name(device: torch.device) -> str:

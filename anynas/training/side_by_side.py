@@ -16,7 +16,9 @@ import torch
 from anynas.training.devices import Ready, forked_random_state, random_state, set_random_state
 from anynas.training.loop import MakeEngine, Training, training
 from anynas.training.worker import Worker, signed
-from anynas.trials import Paused, Trial, TrialResult
+from anynas.trials import Lost, Paused, Trial, TrialResult
+
+Outcome = TrialResult | Paused | Lost
 
 PAUSE_SECONDS = 50e-6  # where all trainings wait for the device; a step takes ten times as long
 
@@ -47,7 +49,7 @@ class SideBySide:
         self._worker, self._make = worker, make
         self._lanes: deque[_Lane] = deque()
         self._free: list[torch.cuda.Stream | None] = []  # no two lanes share one: what a graph works in belongs to it
-        self._ended: deque[tuple[Trial, TrialResult | Paused]] = deque()
+        self._ended: deque[tuple[Trial, Outcome]] = deque()
 
     def __len__(self) -> int:
         """Return how many trials are under way, or have ended and not been asked for."""
@@ -67,7 +69,7 @@ class SideBySide:
         steps = training(trial, data, self._make)
         self._lanes.append(_Lane(trial, steps, stream, random_state(device), ready=lambda: True))
 
-    def next_result(self) -> tuple[Trial, TrialResult | Paused]:
+    def next_result(self) -> tuple[Trial, Outcome]:
         """Go on with all trials until one has ended, and return it; there must be one."""
         with self._worker.conditions(), forked_random_state(self._worker.device):
             while not self._ended:
@@ -93,7 +95,7 @@ class SideBySide:
             lane.random_state = random_state(self._worker.device)
             self._lanes.append(lane)  # behind all others: turns go round
 
-    def _end(self, lane: _Lane, outcome: TrialResult | Paused) -> None:
+    def _end(self, lane: _Lane, outcome: Outcome) -> None:
         self._free.append(lane.stream)
         self._ended.append((lane.trial, outcome))
 

@@ -5,6 +5,8 @@ A worker needs torch and anynas; neither Ray nor Optuna.
 
 import contextlib
 import dataclasses
+import importlib
+import math
 import os
 import platform
 import re
@@ -15,12 +17,17 @@ from pathlib import Path
 import torch
 
 import anynas
+from anynas.architecture import anynet
 from anynas.data import DataSet, load_data
+from anynas.errors import AnynasError
 from anynas.layers import Shape
 from anynas.training.devices import device_name, one_thread, repeatable_kernels, resolve_device
 from anynas.training.loop import train_trial
+from anynas.training.memory import memory_limit, ran_out_of_memory
 from anynas.training.prepared import PreparedData, prepare
-from anynas.trials import Paused, Trial, TrialResult
+from anynas.trials import Lost, Paused, Trial, TrialResult
+
+TINY = anynet(depths=[1], widths=[8], block="V", stem_width=8)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,13 @@ class Workplace:
     input_shape: Shape  # (C, H, W)
     num_classes: int
     device: str = "auto"  # "auto", "cpu" or "cuda"
+    gpu_share: float = 1.0  # of a GPU and its memory, for each worker
+    memory_bytes: float = math.inf  # of the device's memory, that a trial may take beyond what its worker has already
+
+    @property
+    def workers_per_gpu(self) -> int:
+        """How many workers share a GPU."""
+        return int(1 / self.gpu_share + 1e-9)  # three thirds are one, however they are rounded
 
 
 class Worker:
@@ -41,16 +55,37 @@ class Worker:
         self.device = resolve_device(workplace.device)
         self._data = data
         self._prepared: dict[int, PreparedData] = {}
+        self._is_warm = False  # has what the first training loads, compiles and keeps
 
     def versions(self) -> dict[str, str]:
         """Return the versions that must agree between the driver and its workers, and where this one is."""
         return provenance()
 
-    def run(self, trial: Trial) -> TrialResult | Paused:
-        """Train a trial; an exception becomes a failed result, its text the same under every executor."""
+    def get_ready(self) -> None:
+        """Load what the first trial would load: data, and kernels, which a new machine compiles.
+
+        So it takes no part of that trial's time.
+        """
+        with contextlib.suppress(AnynasError):  # the trial says what is wrong
+            _ = self.data
+        if self.device.type == "cpu":
+            importlib.import_module("anynas.training.cpu.engine")
+
+    def run(self, trial: Trial, *, alone: bool = False) -> TrialResult | Paused | Lost:
+        """Train a trial; an exception becomes a value, its text the same under every executor.
+
+        Args:
+            trial: What to train.
+            alone: Whether the whole device is this worker's meanwhile, not just its share.
+        """
         try:
             with self.conditions():
-                outcome = train_trial(trial, self.prepared(trial))
+                data = self.prepared(trial)
+                most = self._memory_bytes(alone=alone)
+                if math.isfinite(most) and not self._is_warm:
+                    self._warm_up(trial, data)
+                with memory_limit(most, self.device):
+                    outcome: TrialResult | Paused | Lost = train_trial(trial, data)
         except Exception as error:
             outcome = self.failure(error)
         return signed(outcome)
@@ -59,10 +94,12 @@ class Worker:
         """Return what training stands under: one thread on a CPU, deterministic kernels on a GPU."""
         return one_thread() if self.device.type == "cpu" else repeatable_kernels()
 
-    def failure(self, error: Exception) -> TrialResult:
-        """Return what comes of a trial that an exception ended."""
-        place = {"device": device_name(self.device)}
-        return TrialResult.failed(f"{type(error).__name__}: {_stable(str(error))}", **place)
+    def failure(self, error: Exception) -> TrialResult | Lost:
+        """Return what comes of a trial that an exception ended; where memory ran out it may be tried again."""
+        text = f"{type(error).__name__}: {_stable(str(error))}".removesuffix(": ")
+        if ran_out_of_memory(error):
+            return Lost(" ".join(f"out of memory ({text})".split()), alone=True)
+        return TrialResult.failed(text, device=device_name(self.device))
 
     def prepared(self, trial: Trial) -> PreparedData:
         """Return the data at the trial's resolution, on this worker's device."""
@@ -71,6 +108,22 @@ class Worker:
         if resolution not in self._prepared:
             self._prepared[resolution] = prepare(self.data, resolution=resolution, device=self.device)
         return self._prepared[resolution]
+
+    def _warm_up(self, trial: Trial, data: PreparedData) -> None:
+        """Train a tiny network on a batch, so that what that loads for good is not counted as a trial's."""
+        few = dataclasses.replace(trial.fidelity, epochs=1, images=trial.recipe.batch_size)
+        tiny = dataclasses.replace(trial, architecture=TINY, fidelity=few, test=False, stop=None, paused=None)
+        with contextlib.suppress(AnynasError):  # it says what is wrong when it is the trial's turn
+            train_trial(tiny, data)
+        self._is_warm = True
+
+    def _memory_bytes(self, *, alone: bool) -> float:
+        """Return how much of the device's memory a trial may take."""
+        share = self.workplace.gpu_share
+        if self.device.type != "cuda" or alone or share == 1:
+            return self.workplace.memory_bytes
+        total = torch.cuda.get_device_properties(self.device).total_memory
+        return min(self.workplace.memory_bytes, max(share * total - torch.cuda.memory_reserved(self.device), 0.0))
 
     @property
     def data(self) -> DataSet:
@@ -81,8 +134,10 @@ class Worker:
         return self._data
 
 
-def signed(outcome: TrialResult | Paused) -> TrialResult | Paused:
+def signed(outcome: TrialResult | Paused | Lost) -> TrialResult | Paused | Lost:
     """Return what came of a trial with the versions that decided it, and where it ran."""
+    if isinstance(outcome, Lost):
+        return outcome
     if isinstance(outcome, Paused):
         return dataclasses.replace(outcome, result=dataclasses.replace(outcome.result, provenance=provenance()))
     return dataclasses.replace(outcome, provenance=provenance())

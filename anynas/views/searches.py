@@ -24,7 +24,7 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
         f"{setting.space.name}: {setting.space.size():.3g} networks; {_bounds(plan)}",
         f"data {plan.data.name}: {setting.num_images:,} images, {plural(epochs, 'epoch')} a trial, on "
         f"{plan.crew.workplace.device}",
-        f"sampler {plan.sampler}, seed {setting.seed}, executor {plan.crew.executor}",
+        f"sampler {plan.sampler}, seed {setting.seed}, executor {plan.crew.workforce.executor}",
     ]
     if plan.ladder.top > 1:
         *lower, top = plan.ladder.epochs
@@ -74,6 +74,13 @@ def print_winner(console: Console, run: "Run") -> None:
         trained, in_full = result["epochs_trained"], result["epochs_in_full"]
         console.print(f"rungs: {', '.join(reached)}")
         console.print(f"trained {trained:,} epochs of {in_full:,} that full training takes: {trained / in_full:.0%}")
+
+
+def print_faults(console: Console, run: "Run") -> None:
+    """Print which tries came to nothing and which trials failed, by their reasons; nothing if there are none."""
+    for event, rows in run.faults().groupby("event", sort=False):
+        reasons = "; ".join(f"{row.times} x {row.reason}" for row in rows.itertuples())
+        console.print(f"{event}: {reasons}", soft_wrap=True)
 
 
 def print_files(console: Console, files: dict[str, Path]) -> None:

@@ -31,7 +31,7 @@ def print_study_plan(console: Console, plan: "StudyPlan", expected: "StudyEstima
     ]
     print_table(console, ["population", "models", "flops", "epochs", "pixels", "pairs with"], rows)
     lines = [
-        f"{_asked(study)}; data {plan.data.name}, seed {study.seed}, executor {plan.crew.executor}",
+        f"{_asked(study)}; data {plan.data.name}, seed {study.seed}, executor {plan.crew.workforce.executor}",
         f"run: {plan.path}" + (f", entries in {plan.storage}" if plan.storage else ""),
     ]
     if expected is None:

@@ -30,9 +30,9 @@ from anynas.driver.dispatch import MAX_RETRIES
 from anynas.driver.jobs import Clock, Job, Progress, Silent, trial_seed
 from anynas.driver.loop import run_jobs, run_search
 from anynas.driver.samplers import Known, Proposal, make_sampler
-from anynas.execution import Outcome, WorkerLost
+from anynas.execution import Outcome
 from anynas.store import Entry
-from anynas.trials import Trial, TrialResult
+from anynas.trials import Lost, Trial, TrialResult
 
 SPACE = plain_space()
 DRAWS = SPACE.sample(200, seed=0)
@@ -129,10 +129,10 @@ def test_workers_are_kept_busy_but_never_given_two_trials() -> None:
     seen = Counter[int]()
 
     class Watched(FakeExecutor):
-        def submit(self, trial: Trial) -> None:
+        def submit(self, trial: Trial, *, alone: bool = False) -> None:
             nonlocal under_way
             under_way += 1
-            super().submit(trial)  # fails if no worker is free
+            super().submit(trial, alone=alone)  # fails if no worker is free
 
         def next_outcome(self) -> tuple[Trial, Outcome]:
             nonlocal under_way
@@ -287,9 +287,9 @@ class Diary:
                 super().tell(known)
 
         class Executor(FakeExecutor):
-            def submit(self, trial: Trial) -> None:
+            def submit(self, trial: Trial, *, alone: bool = False) -> None:
                 note(f"submit {numbers[trial.seed]}")
-                super().submit(trial)
+                super().submit(trial, alone=alone)
 
             def next_outcome(self) -> tuple[Trial, Outcome]:
                 trial, ended = super().next_outcome()
@@ -364,10 +364,10 @@ def test_what_was_asked_for_ahead_is_not_in_the_record_of_a_run_that_is_cut(work
 def test_a_finished_trial_is_recorded_even_if_the_next_cannot_be_handed_over() -> None:
     diary = Diary(2)
 
-    def refuses(trial: Trial) -> None:
+    def refuses(trial: Trial, *, alone: bool = False) -> None:
         if len(diary.executor.submitted) == 2:
             raise OSError("no more")
-        FakeExecutor.submit(diary.executor, trial)
+        FakeExecutor.submit(diary.executor, trial, alone=alone)
 
     diary.executor.submit = refuses  # type: ignore[method-assign]
     with pytest.raises(OSError, match="no more"):
@@ -503,7 +503,7 @@ def loses(lost: dict[int, int]) -> Callable[[Trial], Outcome]:
     def outcome(trial: Trial) -> Outcome:
         if left[trial.seed] > 0:
             left[trial.seed] -= 1
-            return WorkerLost("worker killed by signal 9")
+            return Lost("worker killed by signal 9")
         return result_of(trial)
 
     return outcome
@@ -525,7 +525,7 @@ def test_a_retry_gives_what_the_first_try_would_have_given() -> None:
     calm = search(trials=6)
     shaken = search(executor=FakeExecutor(2, seed=3, outcome=loses({0: 2, 5: 1})), trials=6)
     assert [e.result.retries for e in shaken] == [2, 0, 0, 0, 0, 1]
-    assert [dataclasses.replace(e.result, retries=0) for e in shaken] == [
+    assert [dataclasses.replace(e.result, lost=()) for e in shaken] == [
         dataclasses.replace(e.result, test_error=s.result.test_error) for e, s in zip(calm, shaken, strict=True)
     ]
 

@@ -235,7 +235,7 @@ def test_parts_of_a_training_add_up() -> None:
     assert together(None, first) is first
     both = together(first, second)
     assert (both.seconds, both.curve, both.error) == (5.0, second.curve, 30)
-    lost = together(both, TrialResult.failed("worker lost", retries=2))
+    lost = together(both, TrialResult.failed("worker lost", lost=("worker lost",) * 2))
     assert (lost.state, lost.seconds, lost.curve, lost.retries) == ("failed", 5.0, second.curve, 2)
 
 

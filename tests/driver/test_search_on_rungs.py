@@ -20,9 +20,9 @@ from anynas.driver.jobs import Clock, Silent
 from anynas.driver.loop import run_search
 from anynas.driver.rungs import Ladder, make_ladder
 from anynas.driver.samplers import Known, make_sampler
-from anynas.execution import Outcome, WorkerLost
+from anynas.execution import Outcome
 from anynas.store import Entry
-from anynas.trials import Fidelity, Trial, TrialResult
+from anynas.trials import Fidelity, Lost, Trial, TrialResult
 
 SPACE = plain_space(depths=(1, 2, 3), widths=range(4, 44, 4))
 DISTINCT = list({a.network_key: a for a in SPACE.sample(1200, seed=0)}.values())
@@ -251,7 +251,7 @@ def test_a_worker_that_dies_on_a_rung_costs_a_retry_from_where_the_trial_paused(
     def dies_once(trial: Trial) -> Outcome:
         if trial.paused is not None and not lost:
             lost.append(trial)
-            return WorkerLost("killed")
+            return Lost("killed")
         return plain(trial)
 
     executor = FakeExecutor(outcome=dies_once)

@@ -56,6 +56,7 @@ def _search(options: argparse.Namespace) -> int:
     from anynas.designspace import load_space
     from anynas.driver.search import estimate, plan_search, run_plan
     from anynas.figures import draw_search
+    from anynas.folder import writing
     from anynas.progress import Reporter
     from anynas.terminal import make_console
     from anynas.trials import load_fidelity, load_recipe
@@ -105,6 +106,7 @@ def _search(options: argparse.Namespace) -> int:
         return INTERRUPTED
     print_winner(console, run)
     print_faults(console, run)
-    pictures = draw_search(run.table(), run.front(), run.path, winner=run.result()["number"], seed=options.seed)
+    with writing(run.path):
+        pictures = draw_search(run.table(), run.front(), run.path, winner=run.result()["number"], seed=options.seed)
     print_files(console, {"table": run.path / "table.csv", **pictures})
     return 0

@@ -20,6 +20,7 @@ from anynas.driver.samplers import Proposal, make_sampler
 from anynas.errors import RunError, SettingsError
 from anynas.execution import Executor
 from anynas.execution.choosing import Crew, Workforce, make_crew
+from anynas.folder import writing
 from anynas.settings import require
 from anynas.storage import check_storage
 from anynas.store import Entry, Recorder, Run, check_identity, recording, write_result
@@ -225,7 +226,9 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
         finally:
             executor.close()
         write_result(recorder.run, result)
-        recorder.run.table().to_csv(recorder.run.path / "table.csv", index=False)
+        table = recorder.run.path / "table.csv"
+        with writing(table):
+            recorder.run.table().to_csv(table, index=False)
         return recorder.run
 
 

@@ -233,6 +233,16 @@ def test_processes_that_cannot_start_say_so():
     )
 
 
+@pytest.mark.ray
+def test_actors_that_cannot_start_say_why_in_their_own_words():
+    nowhere = dataclasses.replace(HERE, device="cuda:9")
+    with pytest.raises(ExecutorError) as caught:
+        make_executor(Workforce(workers=1), nowhere)
+    assert str(caught.value) == (
+        'Ray\'s workers must start; one did not (DeviceError: device must be one of auto, cpu, cuda; got "cuda:9")'
+    )
+
+
 def test_an_unknown_executor_and_no_workers_are_refused():
     with pytest.raises(SettingsError) as caught:
         Workforce(executor="proces")

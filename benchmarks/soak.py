@@ -200,13 +200,25 @@ def happens(kind: str, cluster: LocalCluster, driver: Driver, dice: Dice, run: P
         driver.end(signal.SIGTERM if kind == "driver told to stop" else signal.SIGKILL)
         journal = run / "journal.log"
         if kind.endswith("torn") and journal.exists():
-            *_, last = journal.read_bytes().splitlines(keepends=True)
-            with journal.open("ab") as file:
-                file.write(last[: len(last) // 2])
+            tear(journal)
         if kind.endswith("lock left behind") and run.exists():
-            with contextlib.suppress(FileExistsError):  # the driver has left one itself
-                run.joinpath("journal.log.lock").symlink_to(journal)
+            leave_lock(journal)
     return True
+
+
+def tear(journal: Path) -> bytes:
+    """Leave half a record at a journal's end, as a driver that dies in mid-write does, and return it."""
+    *_, last = journal.read_bytes().splitlines()
+    torn = last[: len(last) // 2]
+    with journal.open("ab") as file:
+        file.write(torn)
+    return torn
+
+
+def leave_lock(journal: Path) -> None:
+    """Leave the lock that Optuna has on a journal while it writes."""
+    with contextlib.suppress(FileExistsError):  # the driver has left one itself
+        journal.with_name(f"{journal.name}.lock").symlink_to(journal)
 
 
 def start_search(folder: Path, run: str, trials: int, *options: str) -> "subprocess.Popen[str]":

@@ -12,6 +12,7 @@ from disturbing import command, environment, same, written
 import anynas
 from anynas.store import Run
 from benchmarks.local_cluster import LocalCluster
+from benchmarks.soak import leave_lock, tear
 
 MOMENTS = 10
 
@@ -23,7 +24,7 @@ def test_a_driver_killed_at_ten_moments_loses_nothing_and_leaves_nothing_on_the_
 ) -> None:
     dice, kept = random.Random(11), [0]
     asked = command("--trials", "12", "--address", cluster.address)
-    for _ in range(MOMENTS):
+    for moment in range(MOMENTS):
         driver = subprocess.Popen(asked, cwd=folder, env=environment(), stdout=subprocess.DEVNULL)
         wanted = records(folder) + dice.choice([0, 0, 1, 1, 2])
         end = time.monotonic() + 60
@@ -34,6 +35,9 @@ def test_a_driver_killed_at_ten_moments_loses_nothing_and_leaves_nothing_on_the_
         assert driver.wait() == -signal.SIGKILL, "it was at work"
         assert cluster.left_behind() == []
         kept.append(records(folder))
+        if moment % 3 == 2 and kept[-1]:  # it might have been writing
+            tear(folder / "run" / "journal.log")
+            leave_lock(folder / "run" / "journal.log")
     assert kept == sorted(kept), "a finished trial is never lost"
     done = subprocess.run(asked, cwd=folder, env=environment(), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

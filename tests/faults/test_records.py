@@ -18,6 +18,7 @@ from disturbing import Witness, command, environment, same, search, written
 import anynas
 from anynas.errors import RunError
 from anynas.store import Entry, Run
+from benchmarks.soak import leave_lock, tear
 
 NO_SPACE = "No space left on device"
 
@@ -95,10 +96,8 @@ def begun(folder: Path) -> Run:
 
 def test_after_a_crash_in_mid_write_the_same_command_goes_on(begun: Run, folder: Path, undisturbed: Run) -> None:
     journal = begun.path / "journal.log"
-    torn = journal.read_bytes().splitlines()[-1][:-100]
-    with journal.open("ab") as file:
-        file.write(torn)
-    journal.with_name("journal.log.lock").symlink_to(journal)
+    torn = tear(journal)
+    leave_lock(journal)
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     holder = {"host": socket.gethostname(), "pid": dead.pid, "started": "2026-01-01T00:00:00+00:00"}

@@ -71,7 +71,7 @@ KINDS = {  # fault -> how often, relative to the others
     "driver told to stop": 1,
 }
 COSTS = ("seconds", "peak_memory_bytes", "device", "retries", "retry_reasons")  # columns that faults may change
-INTERRUPTED = 130
+USER_ERROR, INTERRUPTED = 2, 130
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def soak(folder: Path, *, minutes: float, seed: int, gap_seconds: float) -> dict
                 driver.start()
         driver.end(signal.SIGTERM)
         left_behind += cluster.left_behind()
-        trials = 1 + max((entry.number for entry in load_run(folder / "run").entries("search")), default=0)
+        trials = 1 + max(_numbers(folder / "run"), default=0)
         print(f"faults are over; {trials} trials, to be finished in peace", flush=True)
         driver.start(trials)
         driver.check(0)
@@ -336,6 +336,11 @@ def _agree(table: pd.DataFrame, other: pd.DataFrame, *, without_failed: bool) ->
     return bool(table.drop(columns=list(COSTS)).equals(other.drop(columns=list(COSTS))))
 
 
+def _numbers(run: Path) -> list[int]:
+    """Return the numbers of trials that are finished; a driver may have died before it made the folder."""
+    return [entry.number for entry in load_run(run).entries("search")] if (run / "run.json").exists() else []
+
+
 def _pickles(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.read_bytes()[:1] == b"\x80"]
 
@@ -348,13 +353,17 @@ def _dumped(found: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Return the exit code: 0 all that must hold does, 1 it does not."""
+    """Return the exit code: 0 all that must hold does, 1 it does not, 2 bad options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description="A search under random faults.")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long there are faults (30)")
     parser.add_argument("--seed", type=int, default=0, help="of which faults, and when (0)")
     parser.add_argument("--gap", type=float, default=12.0, metavar="S", help="mean seconds between two faults (12)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON; the page is beside it, as .md")
     options = parser.parse_args(arguments)
+    for name in ("minutes", "gap"):
+        if getattr(options, name) <= 0:
+            print(f"soak: --{name} must be above 0; got {getattr(options, name):g}", file=sys.stderr)
+            return USER_ERROR
     with tempfile.TemporaryDirectory() as folder:
         found = soak(Path(folder), minutes=options.minutes, seed=options.seed, gap_seconds=options.gap)
     write_whole(options.out, _dumped(found))

@@ -15,6 +15,7 @@ from benchmarks.sides import QUIET
 
 ACTOR = "ray::_Actor"  # how Ray names the process of one of anynas' workers; while it trains, and only then:
 TRAINING = "ray::_Actor.run"
+EQUAL = {"RAY_worker_niceness": "0"}  # else workers starve where anything else is at work, and miss their deadlines
 STORE_BYTES = 80 * 2**20  # for a node's objects; Ray's least is about 75 MB
 PATIENCE_SECONDS = 60.0
 
@@ -27,7 +28,7 @@ class LocalCluster:
     """
 
     def __init__(self, nodes: int) -> None:
-        for name, value in QUIET.items():
+        for name, value in {**QUIET, **EQUAL}.items():
             os.environ.setdefault(name, value)
         from ray.cluster_utils import Cluster
 

@@ -4,14 +4,15 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from disturbing import command, environment, same, written
+from disturbing import command, environment, same, search, written
 
 import anynas
 from anynas.store import Run
-from benchmarks.local_cluster import LocalCluster
+from benchmarks.local_cluster import LocalCluster, wait_for
 from benchmarks.soak import leave_lock, tear
 
 MOMENTS = 10
@@ -43,6 +44,21 @@ def test_a_driver_killed_at_ten_moments_loses_nothing_and_leaves_nothing_on_the_
     assert (done.returncode, done.stderr) == (0, "")
     assert same(anynas.load_run(folder / "run"), undisturbed)
     assert cluster.left_behind() == []
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_driver_killed_with_a_ray_of_its_own_leaves_no_process_and_another_executor_goes_on(
+    folder: Path, undisturbed: Run, leftovers: Callable[[float], list[str]]
+) -> None:
+    driver = subprocess.Popen(
+        command("--trials", "12", "--workers", "2"), cwd=folder, env=environment(), stdout=subprocess.DEVNULL
+    )
+    assert wait_for(lambda: records(folder) >= 1, seconds=240)
+    driver.send_signal(signal.SIGKILL)
+    assert driver.wait() == -signal.SIGKILL, "it was at work"
+    assert leftovers(120) == []  # Ray's own look every few seconds whether they are still needed
+    assert same(search(folder, "run", trials=12, executor="inline"), undisturbed)
 
 
 def records(folder: Path) -> int:

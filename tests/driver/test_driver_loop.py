@@ -521,6 +521,65 @@ def test_a_trial_whose_worker_died_is_tried_again_at_most_twice(workers: int) ->
     assert [tries[trial_seed(0, number)] for number in range(6)] == [1, 2, 3, 3, 3, 1]
 
 
+def test_a_trial_that_ran_out_of_memory_is_tried_again_alone_and_all_reasons_are_kept() -> None:
+    lost = [Lost("past its deadline of 9 s"), Lost("out of memory (MemoryError)", alone=True), Lost("worker killed")]
+    given_alone: list[bool] = []
+
+    class Told(FakeExecutor):
+        def submit(self, trial: Trial, *, alone: bool = False) -> None:
+            given_alone.append(alone)
+            super().submit(trial, alone=alone)
+
+    def outcomes_of(losses: list[Lost]) -> Callable[[Trial], Outcome]:
+        left = iter(losses)
+        return lambda trial: next(left, None) or result_of(trial)
+
+    (got_over,) = search(executor=Told(outcome=outcomes_of(lost[:2])), trials=1)
+    assert given_alone == [False, False, True]
+    assert (got_over.result.state, got_over.result.lost) == ("complete", tuple(each.reason for each in lost[:2]))
+    (failed,) = search(executor=Told(outcome=outcomes_of(lost)), trials=1)
+    assert given_alone[3:] == [False, False, True]
+    assert (failed.result.state, failed.result.retries) == ("failed", 2)
+    assert failed.result.reason == "past its deadline of 9 s; out of memory (MemoryError); worker killed"
+
+
+def test_workers_that_join_while_all_others_train_get_trials_at_once() -> None:
+    """One worker, then three: the executor says so before any trial has ended."""
+    under_way: list[int] = []
+
+    class Growing(FakeExecutor):
+        def next_outcome(self) -> tuple[Trial, Outcome] | None:  # type: ignore[override]
+            if self.num_workers < 3:
+                self.num_workers += 1
+                return None
+            under_way.append(len(self._under_way))
+            return super().next_outcome()
+
+    entries = search(executor=Growing(1), trials=6)
+    assert [entry.number for entry in entries] == list(range(6))
+    assert under_way == [3, 3, 3, 3, 2, 1]
+
+
+def test_where_all_workers_have_gone_what_they_had_waits_for_others() -> None:
+    class Dying(FakeExecutor):
+        """Two workers that go with their trials; then one comes."""
+
+        def submit(self, trial: Trial, *, alone: bool = False) -> None:
+            self.submitted.append(trial)  # also without a worker
+            self._under_way.append(trial)
+
+        def next_outcome(self) -> tuple[Trial, Outcome]:
+            if self.num_workers == 2 or (self.num_workers == 1 and len(self.submitted) < 4):
+                self.num_workers -= 1
+                return self._under_way.pop(0), Lost("node lost")
+            self.num_workers = 1
+            return super().next_outcome()
+
+    entries = search(executor=Dying(2), trials=4)
+    assert [entry.result.state for entry in entries] == ["complete"] * 4
+    assert [entry.result.retries for entry in entries] == [1, 1, 0, 0]
+
+
 def test_a_retry_gives_what_the_first_try_would_have_given() -> None:
     calm = search(trials=6)
     shaken = search(executor=FakeExecutor(2, seed=3, outcome=loses({0: 2, 5: 1})), trials=6)

@@ -4,8 +4,10 @@
       run.json       what identifies the run: space, regime, data, recipe, fidelity, seed, sampler, bounds; and
                      which database has the entries, if they are not here
       journal.log    the entries, an Optuna journal that optuna-dashboard and the rest of that ecosystem can read
-      driver.json    host and process of the driver at work, if there is one
-      driver.lock    held by it
+      driver.json    host and process of the driver at work, if there is one, and how much it is asked to do
+      last_driver.json  the same of the last one that has ended
+      driver.lock    held by the driver at work
+      driver.log     what a detached driver prints
       result.json    what a finished search found; beside it table.csv and pictures
       claims.json    what a study claims, as it stood before its first trial and as it is now
 
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
-BEGINNINGS = ("driver.lock", "driver.json", ".driver.json", ".run.json")  # what a driver that died at once may leave
+BEGINNINGS = (  # what a driver that ended at once may leave
+    *("driver.lock", "driver.json", ".driver.json", "last_driver.json", "driver.log", ".run.json"),
+)
 LIST_COLUMNS = [  # a table's, before one column a parameter
     *("study", "space", "number", "key", "network_key", "state", "error", "flops", "params", "activations"),
     *("epochs", "rung", "images", "seconds", "peak_memory_bytes", "seed", "device", "retries", "reason"),
@@ -233,7 +237,12 @@ class Recorder:
 
 @contextlib.contextmanager
 def recording(
-    path: Path, identity: Mapping[str, Any], *, storage: str | None = None, takeover: bool = False
+    path: Path,
+    identity: Mapping[str, Any],
+    *,
+    storage: str | None = None,
+    takeover: bool = False,
+    about: Mapping[str, Any] | None = None,
 ) -> Iterator[Recorder]:
     """Open a run's folder for its one driver, making it if there is none.
 
@@ -242,6 +251,7 @@ def recording(
         identity: What the run asks, JSON-ready; an existing run's must be equal.
         storage: URL of the database for the entries; None: what the run has, the folder's journal for a new one.
         takeover: Whether to take a run over from a driver on another machine that is known to be dead.
+        about: What driver.json is to say of this driver, JSON-ready; see `anynas.status`.
 
     Raises:
         RunError: The folder belongs to another question, another driver is at work on it, its record is damaged, or
@@ -250,7 +260,7 @@ def recording(
     path = path.absolute()
     check_identity(path, identity)
     storage = check_storage(path, storage)
-    with one_driver(path, takeover=takeover):
+    with one_driver(path, takeover=takeover, about=about):
         if not (path / "run.json").exists():
             where = create_storage(path, storage, identity)
             write_json(path / "run.json", {"schema": SCHEMA, "created": now(), "identity": dict(identity), **where})

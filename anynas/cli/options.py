@@ -1,7 +1,9 @@
 """What commands share: exit codes, the parser, the options that several have, and the types of their values."""
 
 import argparse
+import contextlib
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
@@ -20,6 +22,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise SettingsError."""
         raise SettingsError(f"{message}; see {self.prog} --help")
+
+
+def interrupted(what: str = "") -> int:
+    """Say that the command was interrupted, if there is still somebody to hear it; return the exit code."""
+    with contextlib.suppress(OSError):  # the terminal has closed
+        print(f"anynas: interrupted{what and '; '}{what}", file=sys.stderr, flush=True)
+    return INTERRUPTED
 
 
 def add_command(

@@ -1,10 +1,8 @@
 """`anynas search`: find the best network of a space."""
 
 import argparse
-import sys
 
 from anynas.cli.options import (
-    INTERRUPTED,
     Commands,
     add_bounds,
     add_command,
@@ -12,6 +10,7 @@ from anynas.cli.options import (
     add_seed,
     add_space,
     add_workplace,
+    interrupted,
 )
 
 
@@ -101,10 +100,7 @@ def _search(options: argparse.Namespace) -> int:
         ) as reporter:
             run = run_plan(plan, progress=reporter, expected=expected)
     except KeyboardInterrupt:
-        print(
-            f"anynas: interrupted; what is finished is safe in {plan.path}; the same command goes on", file=sys.stderr
-        )
-        return INTERRUPTED
+        return interrupted(f"what is finished is safe in {plan.path}; the same command goes on")
     print_winner(console, run)
     pictures = draw_search(run.table(), run.front(), run.path, winner=run.result()["number"], seed=options.seed)
     print_files(console, {"table": run.path / "table.csv", **pictures})

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anynas.cli.options import INTERRUPTED, USER_ERROR, Commands, Parser, add_command, add_run, add_workplace
+from anynas.cli.options import USER_ERROR, Commands, Parser, add_command, add_run, add_workplace, interrupted
 
 if TYPE_CHECKING:
     from anynas.study.judging import Verdicts
@@ -84,12 +84,10 @@ def _run(options: argparse.Namespace) -> int:
         ) as reporter:
             run = run_plan(plan, progress=reporter)
     except KeyboardInterrupt:
-        print(
-            f"anynas: interrupted; what is finished is safe in {plan.path}; the same command goes on, "
-            f"anynas study judge {options.study} judges what there is",
-            file=sys.stderr,
+        return interrupted(
+            f"what is finished is safe in {plan.path}; the same command goes on, anynas study judge {options.study} "
+            "judges what there is"
         )
-        return INTERRUPTED
     verdicts = judge(run)
     print_verdicts(console, verdicts)
     print_files(console, write_results(verdicts, results_of(run), run.path / "results"))

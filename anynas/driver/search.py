@@ -54,6 +54,20 @@ class SearchPlan:
         return _identity(self.setting, self.bounds, self.sampler, self.data.name, self.ladder)
 
     @property
+    def about(self) -> dict[str, Any]:
+        """How much is asked of whom, JSON-ready: what `Run.status` measures progress by; it may change."""
+        asked = self.trials is not None
+        in_full = self.ladder.in_full(self.trials) + self.num_final_trainings if self.trials is not None else None
+        name = self.setting.space.name
+        return {
+            "trials": {name: self.trials} if asked else None,
+            "trainings": {name: in_full} if asked else None,
+            "minutes": self.minutes,
+            "executor": self.crew.executor,
+            "workers": self.crew.num_workers,
+        }
+
+    @property
     def num_final_trainings(self) -> int:
         """Trainings after the search: the best again with other seeds, and the winner once more for its test error."""
         return FINALISTS * REPLICATES + 1
@@ -216,7 +230,9 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
     """
     started = time.monotonic()
     sampler = make_sampler(plan.sampler, plan.setting.space, seed=plan.setting.seed, bounds=plan.bounds)
-    with recording(plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover) as recorder:
+    with recording(
+        plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover, about=plan.about
+    ) as recorder:
         if plan.minutes is not None and expected is None:
             expected = estimate(plan)
         executor = plan.crew.on_demand(progress.note)

@@ -32,6 +32,7 @@ from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.errors import RunError
 from anynas.folder import now, one_driver, read_json, uninterrupted, write_json
+from anynas.status import Status, status_of
 from anynas.storage import check_storage, create_storage, storage_of
 from anynas.trials import CurvePoint, TrialResult
 
@@ -167,6 +168,14 @@ class Run:
         if not path.exists():
             raise RunError(f"{self.path}: its search must have ended; it has not; run the same command again to go on")
         return read_json(path)
+
+    def status(self) -> Status:
+        """Return how far it is and what became of its driver; it may be asked for at any time.
+
+        Raises:
+            RunError: Its record cannot be read.
+        """
+        return status_of(self.path)
 
     def _rows(self) -> list[Entry]:
         return [entry for entry in self.entries() if entry.role in TABLE_ROLES]

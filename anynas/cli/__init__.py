@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from anynas import __version__
-from anynas.cli import compare, doctor, power, sample, search, show, spaces, study, table
+from anynas.cli import compare, doctor, power, sample, search, show, spaces, status, study, table
 from anynas.cli.options import USER_ERROR, Parser, interrupted
 from anynas.errors import AnynasError
 from anynas.folder import ENDINGS
@@ -15,6 +15,7 @@ from anynas.folder import ENDINGS
 COMMANDS = (
     search,
     study,
+    status,
     sample,
     spaces,
     show,

@@ -69,7 +69,7 @@ def add_workplace(parser: Parser) -> None:
 
 
 def add_run(parser: Parser, default: str) -> None:
-    """Add --run, --storage, --takeover and --dry-run: where what is trained is kept, and whether it is trained."""
+    """Add --run, --storage, --takeover, --detach and --dry-run: where what is trained is kept, and whether it is."""
     parser.add_argument("--run", metavar="DIR", help=f"the run's folder ({default})")
     parser.add_argument(
         "--storage",
@@ -78,6 +78,11 @@ def add_run(parser: Parser, default: str) -> None:
         "without a password (the folder's journal.log)",
     )
     parser.add_argument("--takeover", action="store_true", help="take a run over from a dead driver on another machine")
+    parser.add_argument(
+        "--detach",
+        action="store_true",
+        help="go on in a process of its own, and return when that is at work; see anynas status",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and stop")
 
 

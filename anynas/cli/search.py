@@ -89,6 +89,10 @@ def _search(options: argparse.Namespace) -> int:
     print_plan(console, plan, expected)
     if options.dry_run:
         return 0
+    if options.detach:
+        from anynas.cli.detached import detach
+
+        return detach(options, plan.path)
     seconds_per_trial = expected.seconds_per_trial if expected else None
     try:
         with Reporter(

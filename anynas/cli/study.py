@@ -74,6 +74,10 @@ def _run(options: argparse.Namespace) -> int:
     print_study_plan(console, plan, expected)
     if options.dry_run:
         return 0
+    if options.detach:
+        from anynas.cli.detached import detach
+
+        return detach(options, plan.path)
     trials = {name: population.num_trials for name, population in plan.study.populations.items()}
     try:
         with StudyReporter(

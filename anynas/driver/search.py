@@ -56,12 +56,10 @@ class SearchPlan:
     @property
     def about(self) -> dict[str, Any]:
         """How much is asked of whom, JSON-ready: what `Run.status` measures progress by; it may change."""
-        asked = self.trials is not None
-        in_full = self.ladder.in_full(self.trials) + self.num_final_trainings if self.trials is not None else None
-        name = self.setting.space.name
+        name, trials = self.setting.space.name, self.trials
         return {
-            "trials": {name: self.trials} if asked else None,
-            "trainings": {name: in_full} if asked else None,
+            "trials": None if trials is None else {name: trials},
+            "trainings": None if trials is None else {name: self.ladder.in_full(trials) + self.num_final_trainings},
             "minutes": self.minutes,
             "executor": self.crew.executor,
             "workers": self.crew.num_workers,

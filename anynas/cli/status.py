@@ -41,9 +41,7 @@ def add(commands: Commands) -> None:
 def _status(options: argparse.Namespace) -> int:
     if options.watch is not None:
         if options.run is None:
-            raise SettingsError(
-                "--watch must have one run to look at; got none; name it, as in the list without --watch"
-            )
+            raise SettingsError("--watch must have one run to look at; got none; give its folder, RUN")
         if options.json:
             raise SettingsError("--json is of one moment, so --watch has no meaning; leave one of them out")
         return _watch(options.run, options.watch)

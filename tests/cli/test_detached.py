@@ -105,6 +105,18 @@ def test_a_detached_driver_is_at_work_is_seen_and_ends_cleanly_when_told(tmp_pat
     assert status.log[-1] == log.splitlines()[-1]
 
 
+@pytest.mark.ray
+def test_a_detached_driver_of_rays_actors_ends_cleanly_too(tmp_path, detach, leftovers):
+    pid, _ = detach(*LONG, "--executor", "ray")
+    until(lambda: finished(tmp_path / "r") >= 2)
+    os.kill(pid, signal.SIGTERM)
+    assert ended(pid) == 130
+    assert leftovers() == []
+    log = (tmp_path / "r" / "driver.log").read_text()
+    assert "going on with processes" not in log
+    assert log.endswith("anynas: interrupted; what is finished is safe in r; the same command goes on\n")
+
+
 def test_a_driver_that_was_killed_is_said_to_have_died_and_the_same_command_goes_on(tmp_path, here, detach, leftovers):
     pid, _ = detach(*LONG)
     until(lambda: finished(tmp_path / "r") >= 1)

@@ -31,19 +31,8 @@ def one_driver(path: Path, *, takeover: bool, about: Mapping[str, Any] | None = 
     Raises:
         RunError: Another driver is at work on it, or had it last on another machine, or it cannot be written to.
     """
-    import filelock
-
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(path / "driver.lock", timeout=0)
-        lock.acquire()
-    except filelock.Timeout:
-        raise _taken(path) from None
-    except OSError as error:
-        reason = error.strerror or error
-        raise RunError(f"{path}: must be a folder that can be written to; {reason}; choose another --run") from None
     with contextlib.ExitStack() as stack:
-        stack.callback(lock.release)
+        stack.enter_context(_locked(path))
         _check_lease(path, takeover)
         stack.callback(_retire, path)  # ours from here on, not another host's
         us = {"host": socket.gethostname(), "pid": os.getpid(), "started": now(), "began": _began(os.getpid())}
@@ -52,11 +41,9 @@ def one_driver(path: Path, *, takeover: bool, about: Mapping[str, Any] | None = 
 
 
 def check_free(path: Path, *, takeover: bool) -> None:
-    """Raise RunError if another driver has the folder, as `one_driver` would; nothing is locked or written."""
-    lease = lease_of(path)
-    if lease is not None and is_alive(lease):
-        raise _taken(path)
-    _check_lease(path, takeover)
+    """Raise RunError, as `one_driver` would; the folder is made if there is none, and stays free."""
+    with _locked(path):
+        _check_lease(path, takeover)
 
 
 def lease_of(path: Path, *, last: bool = False) -> dict[str, Any] | None:
@@ -104,6 +91,28 @@ def uninterrupted() -> Iterator[None]:
         signal.raise_signal(came)
 
 
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a folder, making it if there is none."""
+    import filelock
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(path / "driver.lock", timeout=0)
+        lock.acquire()
+    except filelock.Timeout:
+        raise RunError(
+            f"{path}: must have one driver at a time; {_owner(path)} is at work on it; wait for it, or stop it"
+        ) from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunError(f"{path}: must be a folder that can be written to; {reason}; choose another --run") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _check_lease(path: Path, takeover: bool) -> None:
     """Raise RunError if a driver on another machine has the run.
 
@@ -120,10 +129,6 @@ def _retire(path: Path) -> None:
     """Put our lease aside: nobody is at work, and what it says of the work asked for stays known."""
     with contextlib.suppress(FileNotFoundError):
         (path / LEASE).replace(path / LAST_LEASE)
-
-
-def _taken(path: Path) -> RunError:
-    return RunError(f"{path}: must have one driver at a time; {_owner(path)} is at work on it; wait for it, or stop it")
 
 
 def _owner(path: Path) -> str:

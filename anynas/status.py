@@ -37,6 +37,9 @@ class Driver(enum.StrEnum):
     ELSEWHERE = "on another machine"
 
 
+_FATES = {True: Driver.AT_WORK, False: Driver.DIED, None: Driver.ELSEWHERE}  # by whether it is alive
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What a run asks; of a study what its populations have, each thing once."""
@@ -128,26 +131,28 @@ def status_of(folder: Path) -> Status:
         RunError: Its record cannot be read.
     """
     identity = read_json(folder / "run.json")["identity"]
+    is_search = "populations" not in identity
     trials = _latest(storage_of(folder).read())
     lease = lease_of(folder)
-    driver = _driver(lease)
     last = lease or lease_of(folder, last=True) or {}
-    now = datetime.datetime.now(datetime.UTC)
-    result = read_json(folder / "result.json") if (folder / "result.json").exists() else None
-    asked = last.get("trials") or _asked_before(folder, identity, result)
-    names = list(identity["populations"]) if "populations" in identity else [identity["space"]["name"]]
-    counts = tuple(_count(name, asked.get(name), trials) for name in names)
-    finished = sum(count.finished for count in counts)
-    in_all = sum(asked.values()) if asked else None
+    driver = Driver.ABSENT if lease is None else _FATES[is_alive(lease)]
     may_go_on = driver in (Driver.AT_WORK, Driver.ELSEWHERE)
-    is_finished = not may_go_on and in_all is not None and finished >= in_all
-    is_finished &= "populations" in identity or result is not None
-    reasons = collections.Counter(trial.reason for trial in trials if trial.role in TABLED and trial.state == "failed")
+    now = datetime.datetime.now(datetime.UTC)
+    tabled = [trial for trial in trials if trial.role in TABLED]
+    result = read_json(folder / "result.json") if (folder / "result.json").exists() else None
+    if result is not None and (may_go_on or result["trials"] != len(tabled)):  # of the search before it was extended
+        result = None
+    asked = last.get("trials") or _asked_before(folder, identity, result)
+    names = [identity["space"]["name"]] if is_search else list(identity["populations"])
+    counts = tuple(_count(name, asked.get(name), [trial for trial in tabled if trial.space == name]) for name in names)
+    in_all = sum(count.asked for count in counts if count.asked is not None) if asked else None
+    is_finished = in_all == len(tabled) and not may_go_on and (result is not None or not is_search)
+    reasons = collections.Counter(trial.reason for trial in tabled if trial.state == "failed")
     latest = max((trial.at for trial in trials), default=None)
     return Status(
         run=str(folder),
         at=now.isoformat(timespec="seconds"),
-        question=_question(identity, names),
+        question=_question(identity),
         is_finished=is_finished,
         driver=driver,
         host=last.get("host"),
@@ -155,13 +160,13 @@ def status_of(folder: Path) -> Status:
         since=last.get("started"),
         workers=last.get("workers"),
         populations=counts,
-        finished=finished,
+        finished=len(tabled),
         asked=in_all,
-        final_trainings=sum(trial.role not in TABLED for trial in trials),
+        final_trainings=len(trials) - len(tabled),
         reasons=dict(reasons.most_common(MOST_REASONS)),
         last_finished=None if latest is None else latest.isoformat(timespec="seconds"),
         seconds_since=None if latest is None else (now - latest).total_seconds(),
-        seconds_left=_seconds_left(last, trials, identity, now) if driver is Driver.AT_WORK else None,
+        seconds_left=_seconds_left(last, trials, identity, now) if may_go_on else None,
         result=result if is_finished else None,
         log=() if is_finished or may_go_on else _tail(folder / LOG),
     )
@@ -204,14 +209,14 @@ def _trial(recorded: "optuna.trial.FrozenTrial") -> _Trial:
     )
 
 
-def _count(name: str, asked: int | None, trials: list[_Trial]) -> Count:
-    own = [trial for trial in trials if trial.space == name and trial.role in TABLED]
+def _count(name: str, asked: int | None, own: list[_Trial]) -> Count:
+    """Return what is told of a population's trials; fewer may be asked than an earlier driver has finished."""
     complete = [trial for trial in own if trial.state == "complete"]
     best = min(complete, key=lambda trial: (trial.error, trial.number), default=None)
     return Count(
         name=name,
         finished=len(own),
-        asked=asked,
+        asked=None if asked is None else max(asked, len(own)),
         pruned=sum(trial.state == "pruned" for trial in own),
         failed=sum(trial.state == "failed" for trial in own),
         diverged=sum(trial.reason == "diverged" for trial in complete),
@@ -230,12 +235,6 @@ def _best(trial: _Trial) -> Best:
     )
 
 
-def _driver(lease: Mapping[str, Any] | None) -> Driver:
-    if lease is None:
-        return Driver.ABSENT
-    return {True: Driver.AT_WORK, False: Driver.DIED, None: Driver.ELSEWHERE}[is_alive(lease)]
-
-
 def _asked_before(folder: Path, identity: Mapping[str, Any], result: Mapping[str, Any] | None) -> dict[str, int]:
     """Return how many trials were asked where no driver.json tells: by what a finished search or a study left."""
     if "populations" not in identity:
@@ -246,7 +245,7 @@ def _asked_before(folder: Path, identity: Mapping[str, Any], result: Mapping[str
     return {name: models * last.get("repeats", {}).get(name, 1) for name, models in last["models"].items()}
 
 
-def _question(identity: Mapping[str, Any], names: list[str]) -> Question:
+def _question(identity: Mapping[str, Any]) -> Question:
     parts = list(identity.get("populations", {"": identity}).values())
 
     def each(field: str) -> tuple[Any, ...]:

@@ -120,8 +120,18 @@ def test_a_search_is_finished_when_its_result_is_there_and_no_more_is_asked(tmp_
     with recording(tmp_path / "run", IDENTITY, about=ABOUT):
         pass
     assert not run.status().is_finished, "it was extended to 10"
+    write(run.path, [entry(2)])
+    assert not run.status().is_finished, "nor without a number, as a budget of minutes may have extended it"
+    write_result(run, {"number": 1, "trials": 3})
     (run.path / "last_driver.json").unlink()
     assert run.status().is_finished, "of older runs the result tells how many trials there are"
+
+
+def test_where_fewer_are_asked_than_were_finished_before_none_is_missing(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [entry(number) for number in range(3)])
+    with recording(run.path, IDENTITY, about={**ABOUT, "trials": {"plain": 2}, "trainings": {"plain": 2.0}}):
+        status = run.status()
+    assert (status.finished, status.asked, status.seconds_left) == (3, 3, 0.0)
 
 
 def test_a_population_has_counts_of_its_own(tmp_path: Path) -> None:
@@ -221,7 +231,7 @@ def test_of_a_driver_on_another_machine_it_is_not_known_whether_it_lives(tmp_pat
     lease(run.path, host="elsewhere", pid=41)
     status = run.status()
     assert (status.driver, status.host, status.pid) == (Driver.ELSEWHERE, "elsewhere", 41)
-    assert (status.may_go_on, status.seconds_left) == (True, None)
+    assert (status.may_go_on, status.seconds_left) == (True, pytest.approx(16 * 1.25 / 2)), "if it does"
 
 
 def test_half_a_lease_is_none(tmp_path: Path) -> None:

@@ -31,7 +31,6 @@ def detach(options: argparse.Namespace, path: Path) -> int:
     check_free(folder, takeover=options.takeover)
     log = folder / LOG
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as output:
             arguments = _arguments(options, path)
             print(now(), shlex.join(["anynas", *arguments]), file=output, flush=True)

@@ -58,8 +58,12 @@ def detach(options: argparse.Namespace, path: Path) -> int:
         print(f"the driver has done all that was left, and ended; what it said is in {path / LOG}")
         print(look)
         return 0
-    print(_last_line(log, begin) or f"anynas: the driver must start; it ended at once; see {log}", file=sys.stderr)
-    return ended if ended > 0 else 128 - ended  # as shells tell a signal
+    code = ended if ended > 0 else 128 - ended  # as shells tell a signal
+    said = _last_line(log, begin)
+    if not said.startswith("anynas: "):
+        said = f"anynas: the driver must come to work; it ended with exit code {code} ({said}); see {path / LOG}"
+    print(said, file=sys.stderr)
+    return code
 
 
 def _arguments(options: argparse.Namespace, path: Path) -> list[str]:

@@ -177,6 +177,28 @@ def test_a_driver_that_cannot_begin_has_its_line_and_exit_code_shown(tmp_path, h
     assert (code, err) == (0, ""), "the folder with nothing but a log in it is still the run's"
 
 
+def test_a_driver_that_dies_before_it_is_at_work_is_told_of(tmp_path, here, monkeypatch):
+    monkeypatch.setattr(detached, "_arguments", lambda options, path: ["spaces"])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "rich.py").write_text("import os, sys; print('no luck', flush=True); os.kill(os.getpid(), 9)\n")
+    code, _, err = here(*LONG, "--detach", cwd=tmp_path)
+    assert (code, err) == (
+        137,
+        "anynas: the driver must come to work; it ended with exit code 137 (no luck); see r/driver.log\n",
+    )
+
+
+def test_ctrl_c_before_the_driver_is_at_work_ends_it_too(tmp_path, here, monkeypatch, leftovers):
+    def interrupted(pid, folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(detached, "_is_at_work", interrupted)
+    code, _, err = here(*LONG, "--detach", cwd=tmp_path)
+    assert (code, err) == (130, "anynas: interrupted\n")
+    assert leftovers() == []
+    assert not (tmp_path / "r" / "driver.json").exists()
+
+
 @pytest.mark.parametrize(
     "arguments", [[*LONG, "--seed", "-1"], [*LONG, "--executor", "cloud"], ["study", "run", "lectur"]]
 )

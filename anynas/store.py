@@ -4,8 +4,10 @@
       run.json       what identifies the run: space, regime, data, recipe, fidelity, seed, sampler, bounds; and
                      which database has the entries, if they are not here
       journal.log    the entries, an Optuna journal that optuna-dashboard and the rest of that ecosystem can read
-      driver.json    host and process of the driver at work, if there is one
-      driver.lock    held by it
+      driver.json    host and process of the driver at work, if there is one, and how much it is asked to do
+      last_driver.json  the same of the last one that has ended
+      driver.lock    held by the driver at work
+      driver.log     what a detached driver prints
       result.json    what a finished search found; beside it table.csv and pictures
       claims.json    what a study claims, as it stood before its first trial and as it is now
 
@@ -31,6 +33,7 @@ from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.errors import RunError
 from anynas.folder import now, one_driver, read_json, uninterrupted, write_json
+from anynas.status import Status, status_of
 from anynas.storage import check_storage, create_storage, storage_of
 from anynas.trials import CurvePoint, TrialResult, counted
 
@@ -39,7 +42,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
-BEGINNINGS = ("driver.lock", "driver.json", ".driver.json", ".run.json")  # what a driver that died at once may leave
+BEGINNINGS = (  # what a driver that ended at once may leave
+    *("driver.lock", "driver.json", ".driver.json", "last_driver.json", "driver.log", ".run.json"),
+)
 LIST_COLUMNS = [  # a table's, before one column a parameter
     *("study", "space", "number", "key", "network_key", "state", "error", "flops", "params", "activations"),
     *("epochs", "rung", "images", "seconds", "peak_memory_bytes", "seed", "device", "retries", "retry_reasons"),
@@ -178,6 +183,14 @@ class Run:
             raise RunError(f"{self.path}: its search must have ended; it has not; run the same command again to go on")
         return read_json(path)
 
+    def status(self) -> Status:
+        """Return how far it is and what became of its driver; it may be asked for at any time.
+
+        Raises:
+            RunError: Its record cannot be read.
+        """
+        return status_of(self.path)
+
     def _rows(self) -> list[Entry]:
         return [entry for entry in self.entries() if entry.role in TABLE_ROLES]
 
@@ -247,7 +260,12 @@ class Recorder:
 
 @contextlib.contextmanager
 def recording(
-    path: Path, identity: Mapping[str, Any], *, storage: str | None = None, takeover: bool = False
+    path: Path,
+    identity: Mapping[str, Any],
+    *,
+    storage: str | None = None,
+    takeover: bool = False,
+    about: Mapping[str, Any] | None = None,
 ) -> Iterator[Recorder]:
     """Open a run's folder for its one driver, making it if there is none.
 
@@ -256,6 +274,7 @@ def recording(
         identity: What the run asks, JSON-ready; an existing run's must be equal.
         storage: URL of the database for the entries; None: what the run has, the folder's journal for a new one.
         takeover: Whether to take a run over from a driver on another machine that is known to be dead.
+        about: What driver.json is to say of this driver, JSON-ready; see `anynas.status`.
 
     Raises:
         RunError: The folder belongs to another question, another driver is at work on it, its record is damaged, or
@@ -264,7 +283,7 @@ def recording(
     path = path.absolute()
     check_identity(path, identity)
     storage = check_storage(path, storage)
-    with one_driver(path, takeover=takeover):
+    with one_driver(path, takeover=takeover, about=about):
         if not (path / "run.json").exists():
             where = create_storage(path, storage, identity)
             write_json(path / "run.json", {"schema": SCHEMA, "created": now(), "identity": dict(identity), **where})

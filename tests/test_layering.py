@@ -22,6 +22,7 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "journal",
     "database",
     "storage",
+    "status",
     "store",
     "analysis",
     "networks",

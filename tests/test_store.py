@@ -157,7 +157,8 @@ def test_a_runs_files_can_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None
     finally:
         os.umask(umask)
     modes = {path.name: path.stat().st_mode & 0o777 for path in run.path.iterdir()}
-    assert modes == {name: 0o644 for name in ("run.json", "journal.log", "result.json", "driver.lock") if name in modes}
+    names = ("run.json", "journal.log", "result.json", "driver.lock", "last_driver.json")
+    assert modes == {name: 0o644 for name in names if name in modes}
 
 
 def test_the_folder_holds_no_pickle(tmp_path: Path) -> None:

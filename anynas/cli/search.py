@@ -1,10 +1,8 @@
 """`anynas search`: find the best network of a space."""
 
 import argparse
-import sys
 
 from anynas.cli.options import (
-    INTERRUPTED,
     Commands,
     add_bounds,
     add_command,
@@ -12,6 +10,7 @@ from anynas.cli.options import (
     add_seed,
     add_space,
     add_workforce,
+    interrupted,
     workforce,
 )
 
@@ -88,6 +87,10 @@ def _search(options: argparse.Namespace) -> int:
     print_plan(console, plan, expected)
     if options.dry_run:
         return 0
+    if options.detach:
+        from anynas.cli.detached import detach
+
+        return detach(options, plan.path)
     seconds_per_trial = expected.seconds_per_trial if expected else None
     try:
         with Reporter(
@@ -99,10 +102,7 @@ def _search(options: argparse.Namespace) -> int:
         ) as reporter:
             run = run_plan(plan, progress=reporter, expected=expected)
     except KeyboardInterrupt:
-        print(
-            f"anynas: interrupted; what is finished is safe in {plan.path}; the same command goes on", file=sys.stderr
-        )
-        return INTERRUPTED
+        return interrupted(f"what is finished is safe in {plan.path}; the same command goes on")
     print_winner(console, run)
     print_faults(console, run)
     pictures = draw_search(run.table(), run.front(), run.path, winner=run.result()["number"], seed=options.seed)

@@ -54,6 +54,18 @@ class SearchPlan:
         return _identity(self.setting, self.bounds, self.sampler, self.data.name, self.ladder)
 
     @property
+    def about(self) -> dict[str, Any]:
+        """How much is asked of whom, JSON-ready: what `Run.status` measures progress by; it may change."""
+        name, trials = self.setting.space.name, self.trials
+        return {
+            "trials": None if trials is None else {name: trials},
+            "trainings": None if trials is None else {name: self.ladder.in_full(trials) + self.num_final_trainings},
+            "minutes": self.minutes,
+            "executor": self.crew.workforce.executor,
+            "workers": self.crew.num_workers,
+        }
+
+    @property
     def num_final_trainings(self) -> int:
         """Trainings after the search: the best again with other seeds, and the winner once more for its test error."""
         return FINALISTS * REPLICATES + 1
@@ -206,7 +218,9 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
     """
     started = time.monotonic()
     sampler = make_sampler(plan.sampler, plan.setting.space, seed=plan.setting.seed, bounds=plan.bounds)
-    with recording(plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover) as recorder:
+    with recording(
+        plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover, about=plan.about
+    ) as recorder:
         if plan.minutes is not None and expected is None:
             expected = estimate(plan)
         executor = plan.crew.on_demand(progress.note)

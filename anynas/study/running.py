@@ -48,6 +48,12 @@ class StudyPlan:
         return _identity(self.study, self.settings, self.data.name)
 
     @property
+    def about(self) -> dict[str, Any]:
+        """How much is asked of whom, JSON-ready: what `Run.status` measures progress by; it may change."""
+        trials = {name: population.num_trials for name, population in self.study.populations.items()}
+        return {"trials": trials, "executor": self.crew.workforce.executor, "workers": self.crew.num_workers}
+
+    @property
     def num_trials(self) -> int:
         """In all, finished ones included."""
         return sum(population.num_trials for population in self.study.populations.values())
@@ -146,7 +152,9 @@ def run_study(study: Study | str | Path, *, progress: Progress | None = None, **
 
 def run_plan(plan: StudyPlan, *, progress: Progress) -> Run:
     """Run a plan to its end; interrupted, what is finished is safe, and the same plan goes on from there."""
-    with recording(plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover) as recorder:
+    with recording(
+        plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover, about=plan.about
+    ) as recorder:
         _declare(recorder.run, plan.study)
         executor = plan.crew.on_demand(progress.note)
         try:

@@ -14,6 +14,7 @@ import anynas
 from anynas.designspace import builtin_spaces
 from anynas.terminal import plural
 
+NAMES = ("search", "status", "sample", "spaces", "show", "table", "compare", "power", "doctor")
 TINY = ["--epochs", "1", "--images", "64", "--executor", "inline"]
 
 
@@ -110,7 +111,7 @@ def run(*arguments, cwd, env=None):
         ),
         (
             ["serach"],
-            "anynas: argument COMMAND: invalid choice: 'serach' (choose from search, study, sample, spaces, "
+            "anynas: argument COMMAND: invalid choice: 'serach' (choose from search, study, status, sample, spaces, "
             "show, table, compare, power, doctor); see anynas --help",
         ),
         (["sample", "--space", "AnyNetD", "-n", "-1"], "anynas: n and start must be at least 0; got n -1, start 0"),
@@ -335,9 +336,7 @@ def test_doctor_says_what_search_would_use(tmp_path, here):
         assert re.search(f"^{line}", out, re.M)
 
 
-@pytest.mark.parametrize(
-    "command", [[], *([name] for name in ("search", "sample", "spaces", "show", "table", "compare", "power", "doctor"))]
-)
+@pytest.mark.parametrize("command", [[], *([name] for name in NAMES)])
 def test_help_fits_80_columns_and_shows_an_example(command, tmp_path, here, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = here(*command, "--help", cwd=tmp_path)

@@ -281,7 +281,7 @@ def test_a_driver_killed_at_ten_moments_loses_nothing_and_does_nothing_twice(fol
     assert run.result() == reference.result()
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda sent: sent.name)
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda sent: sent.name)
 @pytest.mark.parametrize("executor", ["process", pytest.param("ray", marks=pytest.mark.ray)])
 def test_ctrl_c_leaves_a_clean_run_and_says_how_to_go_on(folder, leftovers, executor, sent):
     driver = subprocess.Popen(

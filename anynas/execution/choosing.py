@@ -71,6 +71,12 @@ class Crew:
             return force.workers
         return default_workers(self.workplace.device, self.workplace.workers_per_gpu)
 
+    @property
+    def where(self) -> str:
+        """The device in words."""
+        device = self.workplace.device
+        return device if device != "auto" else "the cluster's GPUs, or its cores if it has none"
+
     def on_demand(self, note: Callable[[str], None]) -> "OnDemand":
         """Return the executor, which starts when the first trial is submitted."""
         return OnDemand(lambda: make_executor(self.workforce, self.workplace, data=self.data, note=note))

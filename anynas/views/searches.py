@@ -23,7 +23,7 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
     lines = [
         f"{setting.space.name}: {setting.space.size():.3g} networks; {_bounds(plan)}",
         f"data {plan.data.name}: {setting.num_images:,} images, {plural(epochs, 'epoch')} a trial, on "
-        f"{plan.crew.workplace.device}",
+        f"{plan.crew.where}",
         f"sampler {plan.sampler}, seed {setting.seed}, executor {plan.crew.workforce.executor}",
     ]
     if plan.ladder.top > 1:

@@ -71,6 +71,7 @@ class Entry:
     columns: dict[str, Any]  # nominal parameters by column: width_1, depth_3, ...
     point: tuple[float, ...]  # of the unit cube, from which the architecture was decoded
     rung: int = 1  # the last one that it was trained for, from 1
+    misses: tuple[tuple[float, ...], ...] = ()  # points that its sampler proposed before it and learnt from
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -319,6 +320,8 @@ def _attributes(entry: Entry) -> dict[str, Any]:
     """Return the entry as user attributes, JSON that is readable in a dashboard."""
     names = [field.name for field in dataclasses.fields(entry) if field.name not in ("result", "architecture")]
     fields = {name: getattr(entry, name) for name in names}
+    if not entry.misses:
+        del fields["misses"]
     result = _json_ready(dataclasses.asdict(entry.result))
     return {**fields, "architecture": entry.architecture.to_dict(), "result": result}
 
@@ -343,6 +346,7 @@ def _entry(trial: "optuna.trial.FrozenTrial") -> Entry:
     result = _numbers(fields.pop("result"))
     curve = tuple(CurvePoint(**{"loss": math.nan, "error": math.nan, **_numbers(p)}) for p in result.pop("curve"))
     fields["point"] = tuple(fields["point"])
+    fields["misses"] = tuple(map(tuple, fields.get("misses", ())))
     architecture = Architecture.from_dict(fields.pop("architecture"))
     return Entry(architecture=architecture, result=TrialResult(**result, curve=curve), **fields)
 

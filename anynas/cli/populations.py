@@ -18,7 +18,7 @@ TEXTS = (
 )  # columns that comparisons read, as `anynas table --out` writes them
 NUMBERS = ("number", "error", "flops", "params", "activations")
 ABSENT = ("", "nan", "NaN")  # in a .csv; other words, such as NA, are texts
-ADAPTIVE = ("tpe",)  # samplers that learn from the trials before
+
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

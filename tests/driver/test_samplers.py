@@ -1,5 +1,6 @@
 """Samplers: what any must keep to, what each promises besides, and TPE on a table of trained networks."""
 
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,8 @@ from anynas.architecture import Architecture
 from anynas.counting import complexity
 from anynas.designspace import Bounds, DesignSpace
 from anynas.designspace import space as space_module
-from anynas.driver import samplers
-from anynas.driver.samplers import SAMPLERS, STARTUP, Known, Proposal, Sampler, make_sampler
+from anynas.driver.samplers import SAMPLERS, Known, Proposal, Sampler, make_sampler
+from anynas.driver.samplers.adaptive import METHODS, STARTUP
 from anynas.errors import EmptyBandError, SettingsError
 
 FREE = Bounds()
@@ -68,6 +69,11 @@ def told(space: DesignSpace, history: list[Known], *, seed: int = 0, bounds: Bou
     return sampler
 
 
+def allow(monkeypatch: pytest.MonkeyPatch, name: str, *, asks: int) -> None:
+    """Let a sampler propose so many points a trial."""
+    monkeypatch.setitem(METHODS, name, dataclasses.replace(METHODS[name], asks=asks))
+
+
 def proposals(history: list[Known]) -> list[Proposal]:
     return [known.proposal for known in history]
 
@@ -84,7 +90,7 @@ def keys(history: list[Known]) -> list[str]:
 def test_every_proposal_is_in_the_space_and_within_the_bounds_and_is_what_its_point_decodes_to(
     name: str, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(samplers, "ASK_BUDGET", 20)  # the small spaces run out, which takes all of it
+    allow(monkeypatch, "tpe", asks=20)  # the small spaces run out, which takes all of it
     space, bounds = CASES[case]
     history = search_alone(make_sampler(name, space, seed=3, bounds=bounds), total_width, range(STARTUP + 12))
     for architecture, point in ((p.architecture, p.point) for p in proposals(history)):
@@ -273,7 +279,7 @@ def test_tpe_resumed_before_its_model_has_begun_goes_on_with_the_draws() -> None
 
 
 def test_tpe_proposes_each_setting_of_a_small_space_before_any_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samplers, "ASK_BUDGET", 20)
+    allow(monkeypatch, "tpe", asks=20)
     space = doubled_space()
     history = search_alone(make_sampler("tpe", space, seed=0, bounds=FREE), total_width, range(24))
     drawn, asked = set(keys(history[:STARTUP])), keys(history[STARTUP:])
@@ -316,7 +322,7 @@ def test_tpe_learns_from_misses_where_the_band_is(monkeypatch: pytest.MonkeyPatc
 def test_tpe_that_misses_throughout_its_budget_takes_a_draw_within_the_bounds_near_where_it_missed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(samplers, "ASK_BUDGET", 1)
+    allow(monkeypatch, "tpe", asks=1)
     points = decoded_points(monkeypatch)
     sampler = make_sampler("tpe", WIDE, seed=0, bounds=NARROW)
     search_alone(sampler, far_from_the_middle, range(STARTUP))
@@ -342,7 +348,7 @@ def test_tpe_that_misses_throughout_its_budget_takes_a_draw_within_the_bounds_ne
 def test_tpe_asks_no_more_often_than_its_budget_and_then_proposes_a_known_network_if_there_is_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(samplers, "ASK_BUDGET", 5)
+    allow(monkeypatch, "tpe", asks=5)
     points = decoded_points(monkeypatch)
     space = plain_space(stages=1, depths=[1], widths=[4, 8, 400])
     small = Bounds(flops=(0, 1e6))  # without the widest

@@ -1,12 +1,12 @@
-"""How good samplers are on trained networks: python -m benchmarks.samplers TABLE asks each for trials and looks errors up.
+"""How good samplers are on trained networks: python -m benchmarks.samplers TABLE searches a table of their errors.
 
-TABLE is NATS-Bench's size space (columns c1 to c5, err, params, macs, as csv): all 32,768 choices of five widths from 8 to 64,
-each trained on CIFAR-10. It does not come with anynas. Errors are test errors after 90 epochs, in percent, rounded to
-0.01. Nothing is trained; one trial is asked for after all before it were told.
+TABLE is NATS-Bench's size space (columns c1 to c5, err, params, macs, as csv): all 32,768 choices of five widths from 8
+to 64, each trained on CIFAR-10. It does not come with anynas. Errors are test errors after 90 epochs, in percent,
+rounded to 0.01. Nothing is trained; each trial is asked for after all before it were told.
 
-With one objective a line gives the best error after so many trials; with two, of error and flops (multiply-adds, the
-table's macs in the order of anynas' own count), the hypervolume of the front that was found: the share of what the whole
-table's front dominates, measured from the worst corner of that front.
+With one objective a line gives the best error after so many trials; with error and flops the hypervolume of the front
+that was found: the share of what the whole table's front dominates, measured from the worst corner of that front. Flops
+are those of five stages of one plain 3x3 with these widths at 28 pixels, as the samplers count them, not the table's.
 """
 
 import argparse
@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("table", type=Path, metavar="TABLE", help="csv file of NATS-Bench's size space")
     parser.add_argument("--samplers", default="random,tpe,nsga2,gp", metavar="NAMES", help="which (all but qmc)")
     parser.add_argument("--objectives", default="error", metavar="NAMES", help="error (default), or error,flops")
-    parser.add_argument("--seeds", type=int, default=20, metavar="N", help="searches of each sampler, seeds from 0 (20)")
+    parser.add_argument(
+        "--seeds", type=int, default=20, metavar="N", help="searches of each sampler, seeds from 0 (20)"
+    )
     options = parser.parse_args(arguments)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # GP: before torch is imported
     objectives = tuple(options.objectives.split(","))

@@ -19,6 +19,7 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "regimes",
     "designspace",
     "folder",
+    "tables",
     "journal",
     "database",
     "storage",

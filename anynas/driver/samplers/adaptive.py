@@ -257,7 +257,7 @@ class Lineage:
                 latest, size = generation, 1
             elif generation == latest:
                 size += 1
-            elif 0 <= generation:  # generations never fall, so there are no more of the latest
+            elif generation >= 0:  # generations never fall, so there are no more of the latest
                 break
         return latest + (size >= self._population)
 

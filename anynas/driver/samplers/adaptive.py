@@ -79,9 +79,8 @@ class AdaptiveSampler:
         self._method, self._space, self._seed, self._bounds = method, space, seed, bounds
         self._quantities = objectives[1:]
         self._lineage = Lineage(method.population) if method.population else None
-        # Points that are chosen here need no model, but NSGA-II has to give them a generation.
-        self._enters = method.make(seed) if self._lineage else optuna.samplers.RandomSampler(seed=seed)
-        self._study = optuna.create_study(directions=["minimize"] * len(objectives), sampler=self._enters)
+        self._idle = optuna.samplers.RandomSampler(seed=seed)  # for points that are chosen here
+        self._study = optuna.create_study(directions=["minimize"] * len(objectives), sampler=self._idle)
         self._axes: dict[str, optuna.distributions.BaseDistribution] = {
             f"u{axis:02d}": optuna.distributions.FloatDistribution(0.0, 1.0) for axis in range(space.dimension)
         }
@@ -151,9 +150,9 @@ class AdaptiveSampler:
         self._errors[architecture.key] = error
         self._num_complete += 1
         self._proposed.add(architecture.key)
-        generation = {GENERATION: 0} if self._lineage else {}
         point = tuple(self._space.encode(architecture).tolist())
-        self._enter(architecture, point, values=self._values(architecture, error), system_attrs=generation)
+        first = {GENERATION: 0} if self._lineage else {}
+        self._enter(architecture, point, values=self._values(architecture, error), system_attrs=first)
 
     def _learn_again(self, misses: Sequence[Point]) -> None:
         """Enter the misses of a trial that was asked for before a restart, as they were told then."""
@@ -164,16 +163,19 @@ class AdaptiveSampler:
 
     def _enter(self, architecture: Architecture, point: Point, **outcome: Any) -> None:
         """Add a trial that has ended and was not asked for here."""
-        if self._lineage:
-            outcome = {"system_attrs": {GENERATION: self._lineage.generation(self._study)}, **outcome}
+        fields = {"system_attrs": self._generation(), **outcome}
         self._study.add_trial(
             self._optuna.trial.create_trial(
                 params=dict(zip(self._axes, point, strict=True)),
                 distributions=self._axes,
                 constraints=self._constraints(architecture),
-                **outcome,
+                **fields,
             )
         )
+
+    def _generation(self) -> dict[str, int]:
+        """Return what Optuna keeps with a trial that is asked for now: its generation, if there are any."""
+        return {GENERATION: self._lineage.generation(self._study)} if self._lineage else {}
 
     def _outcome(self, architecture: Architecture, error: float, pruned_after: int | None) -> dict[str, Any]:
         """Return what Optuna is to know of how a trial stands."""
@@ -183,8 +185,13 @@ class AdaptiveSampler:
 
     def _take(self, number: int, proposal: Proposal) -> Proposal:
         """Enter a proposal that the model did not make as a running trial, so that later asks see it."""
-        self._study.sampler = self._enters
-        self._study.enqueue_trial(dict(zip(self._axes, proposal.point, strict=True)))
+        self._study.sampler = self._idle
+        self._study.add_trial(  # as `enqueue_trial` would, which leaves NSGA-II's trials without a generation
+            self._optuna.trial.create_trial(
+                state=self._optuna.trial.TrialState.WAITING,
+                system_attrs={"fixed_params": dict(zip(self._axes, proposal.point, strict=True)), **self._generation()},
+            )
+        )
         trial = self._study.ask(fixed_distributions=self._axes)
         for name, violation in self._constraints(proposal.architecture).items():
             trial.set_constraint(name, violation)

@@ -32,7 +32,7 @@ from anynas.driver.samplers import Earlier, Known, Point, Proposal
 from anynas.driver.samplers.sequences import SequenceSampler
 
 STARTUP = 8  # random draws before there is a model
-POPULATION = 8  # of each of NSGA-II's generations: so small that 32 trials are four of them
+POPULATION = 12  # of each of NSGA-II's generations: so small that 32 trials are several of them
 FALLBACK_DRAWS = 64  # random draws within the bounds, of which the one nearest to the last proposal is taken
 UNKNOWN_ERROR = 100.0  # told for a miss before any error is known
 GENERATION = "NSGAIISampler:generation"  # under which Optuna keeps a trial's
@@ -74,7 +74,7 @@ class AdaptiveSampler:
     ) -> None:
         import optuna
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # what its GP warns of, it also deals with
         self._optuna = optuna
         self._method, self._space, self._seed, self._bounds = method, space, seed, bounds
         self._quantities = objectives[1:]

@@ -509,7 +509,7 @@ def test_misses_come_back_to_the_last_bit_and_where_there_are_none_the_record_sa
 @pytest.mark.parametrize(
     ("objectives", "quantity", "numbers"),
     [
-        (["error"], "flops", [0, 2]),
+        (["error"], "flops", [0, 1, 2]),
         (["error", "params"], "params", [1, 2]),
         (["error", "activations"], *("activations", [2])),
     ],

@@ -109,9 +109,10 @@ class AdaptiveSampler:
             trial = self._study.ask(fixed_distributions=self._axes)
             point = tuple(trial.params[axis] for axis in self._axes)
             architecture = self._space.decode(point)
-            for name, violation in self._constraints(architecture).items():
+            constraints = self._constraints(architecture)
+            for name, violation in constraints.items():
                 trial.set_constraint(name, violation)
-            if self._is_fresh(architecture):
+            if architecture.key not in self._proposed and max(constraints.values(), default=0.0) <= 0:
                 self._running[number] = trial
                 self._proposed.add(architecture.key)
                 return Proposal(architecture, point, tuple(misses))
@@ -206,10 +207,6 @@ class AdaptiveSampler:
         distances = [float(np.sum((candidate - np.asarray(point)) ** 2)) for _, candidate in fresh]
         architecture, nearest = fresh[int(np.argmin(distances))]
         return Proposal(architecture, tuple(nearest.tolist()))
-
-    def _is_fresh(self, architecture: Architecture) -> bool:
-        """Return whether it lies within the bounds and was not proposed before."""
-        return architecture.key not in self._proposed and max(self._constraints(architecture).values(), default=0) <= 0
 
     def _values_of_miss(self, architecture: Architecture) -> list[float] | None:
         """Return what is told of a point that is not taken; None teaches nothing.

@@ -499,6 +499,35 @@ def test_the_latest_entry_of_a_trial_is_the_trial_and_all_are_history(tmp_path: 
     assert optunas[0].intermediate_values == {1: 29.0}
 
 
+def test_misses_come_back_to_the_last_bit_and_where_there_are_none_the_record_says_nothing(tmp_path: Path) -> None:
+    written = [entry(0), entry(1, misses=((0.1 + 0.2, 1 / 3), (5e-324, 1.0)))]
+    run = write(tmp_path / "run", written)
+    assert run.entries() == written
+    lines = (run.path / "journal.log").read_text().splitlines()
+    assert sum('"misses"' in line for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("objectives", "quantity", "numbers"),
+    [
+        (["error"], "flops", [0, 1, 2]),
+        (["error", "params"], "params", [1, 2]),
+        (["error", "activations"], *("activations", [2])),
+    ],
+)
+def test_the_front_sets_error_against_the_searchs_other_objective(
+    tmp_path: Path, objectives: list[str], quantity: str, numbers: list[int]
+) -> None:
+    costs = [(10, 30, 3), (20, 10, 2), (30, 20, 1)]
+    entries = [
+        entry(number, error=30.0 - 5 * number - (number == 0), flops=flops, params=params, activations=activations)
+        for number, (flops, params, activations) in enumerate(costs)
+    ]
+    run = write(tmp_path / "run", entries, {**IDENTITY, "objectives": objectives})
+    assert run.quantity == quantity
+    assert run.front()["number"].tolist() == numbers
+
+
 def test_a_record_from_before_there_were_rungs_is_read(tmp_path: Path) -> None:
     run = write(tmp_path / "run", [entry(0)])
     journal = run.path / "journal.log"

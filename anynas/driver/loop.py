@@ -151,7 +151,7 @@ class _Search:
             setting=self._setting,
             number=number,
             role="search",
-            proposal=Proposal(entry.architecture, entry.point),
+            proposal=Proposal(entry.architecture, entry.point, entry.misses),
             seed=entry.seed,
             rung=entry.rung + 1,
             stop=self._ladder.stop(entry.rung + 1),
@@ -249,6 +249,7 @@ def _entry(job: Job, result: TrialResult, epochs: int) -> Entry:
         images=setting.num_images,
         columns=setting.space.columns_at(job.proposal.point),
         point=job.proposal.point,
+        misses=job.proposal.misses,
         rung=job.rung,
     )
 
@@ -257,7 +258,7 @@ def _known(entry: Entry) -> Known:
     state = entry.result.state
     error = None if state == "failed" else entry.result.error
     epochs = entry.epochs if state == "pruned" else None
-    return Known(entry.number, Proposal(entry.architecture, entry.point), error, pruned_after=epochs)
+    return Known(entry.number, Proposal(entry.architecture, entry.point, entry.misses), error, pruned_after=epochs)
 
 
 def _repeat(original: Entry) -> TrialResult:

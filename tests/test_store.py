@@ -25,7 +25,9 @@ from hypothesis import strategies as st
 from anynas.designspace import load_space
 from anynas.errors import RunError
 from anynas.store import LIST_COLUMNS, Entry, Recorder, Run, load_run, recording, write_result
+from anynas.terminal import text_of
 from anynas.trials import CurvePoint, TrialResult
+from anynas.views.searches import print_faults
 
 SPACE = plain_space()
 DRAWS = SPACE.sample(40, seed=0)
@@ -713,6 +715,49 @@ def test_a_run_says_where_it_is(tmp_path: Path) -> None:
 
 
 # Optuna reads it too
+
+
+# What went wrong
+
+
+def with_result(number: int, **result: Any) -> Entry:
+    before = entry(number)
+    return dataclasses.replace(before, result=dataclasses.replace(before.result, **{"lost": (), **result}))
+
+
+def test_faults_are_counted_by_what_they_are_whether_they_were_got_over_or_not(tmp_path: Path) -> None:
+    died, late = "worker lost (ActorDiedError)", "past its deadline of 9 s"
+    entries = [
+        with_result(0),
+        with_result(1, lost=(died, late)),
+        with_result(2, lost=(died, died), state="failed", error=math.nan, reason=f"{died}, 3 times"),
+        with_result(3, state="failed", error=math.nan, reason="ValueError: no"),
+        dataclasses.replace(with_result(0, lost=(died,)), role="confirmation", seed=8),
+    ]
+    run = write(tmp_path / "run", entries)
+    assert [tuple(row) for row in run.faults().itertuples(index=False)] == [
+        ("tried again", died, 4),
+        ("tried again", late, 1),
+        ("failed", f"{died}, 3 times", 1),
+        ("failed", "ValueError: no", 1),
+    ]
+    assert run.table()["retry_reasons"].tolist() == ["", f"{died}; {late}", f"{died}, 2 times", ""]
+    assert text_of(print_faults, run) == (
+        f"tried again: 4 x {died}; 1 x {late}\nfailed: 1 x {died}, 3 times; 1 x ValueError: no\n"
+    )
+
+
+def test_where_nothing_went_wrong_nothing_is_said_of_it(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [with_result(0)])
+    assert run.faults().empty
+    assert text_of(print_faults, run).strip() == ""
+
+
+def test_a_record_from_before_reasons_were_kept_still_has_its_number_of_retries(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [with_result(0)])
+    journal = run.path / "journal.log"
+    journal.write_text(journal.read_text().replace('"lost": []', '"retries": 2').replace('"lost":[]', '"retries":2'))
+    assert run.entries()[0].result.lost == ("not recorded", "not recorded")
 
 
 def read_by_optuna(run: Run) -> optuna.Study:

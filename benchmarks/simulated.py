@@ -33,20 +33,24 @@ class Simulated:
     def __init__(self, workers: int, *, seconds: float = 0.0, paused_bytes: int = 0) -> None:
         self.num_workers = workers
         self.spans: list[tuple[float, float]] = []  # when each trial was submitted, when it ended; time.perf_counter
-        self._seconds, self._paused_bytes = seconds, paused_bytes
+        self.waited = 0.0  # seconds that the driver had nothing to do
+        self.seconds, self._paused_bytes = seconds, paused_bytes
         self._under_way: list[tuple[float, int, Trial]] = []  # a heap: ends, tickets, trials
 
     def submit(self, trial: Trial) -> None:
         """Let a worker sleep from now on."""
         now = time.perf_counter()
-        end = now + self._seconds * _share(trial) * _factor(trial.seed)
+        end = now + self.seconds * _share(trial) * _factor(trial.seed)
         heapq.heappush(self._under_way, (end, trial.number, trial))
         self.spans.append((now, end))
 
     def next_outcome(self) -> tuple[Trial, Outcome]:
         """Wait for the trial that ends first."""
         end, _, trial = heapq.heappop(self._under_way)
-        time.sleep(max(end - time.perf_counter(), 0.0))
+        started = time.perf_counter()
+        if end > started:
+            time.sleep(end - started)
+            self.waited += time.perf_counter() - started
         return trial, self._outcome(trial)
 
     def close(self) -> None:
@@ -64,7 +68,7 @@ class Simulated:
             state="pruned" if trial.stop else "complete",
             error=curve[-1].error,
             curve=curve,
-            seconds=self._seconds * _share(trial) * _factor(trial.seed),
+            seconds=self.seconds * _share(trial) * _factor(trial.seed),
             provenance=dict(PROVENANCE),
         )
         if not trial.stop:

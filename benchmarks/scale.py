@@ -15,9 +15,9 @@ METHOD = """\
 One driver and 64 workers that sleep, in AnyNetD (fashion regime); all but the workers is as in a search, the record on
 disk included. Trials take log-normal times (0.3 is the standard deviation of their logarithm) and their errors are a
 function of their key. *A trial*: what the driver takes for one when trials cost nothing, on a record that holds so many
-already, over the next 512 (tpe: 96). *On rungs*: 1, 3 and 9 epochs, and half a megabyte of state for a trial that
+already, over the next 512 (tpe: 72). *On rungs*: 1, 3 and 9 epochs, and half a megabyte of state for a trial that
 pauses; a trial is then all of its rungs. *Busy* is the share of the workers' time in which they had a trial: over a
-search of 10,000 and one of 3,000 on rungs, and, between the start of all workers and the last trial's, for trials so
+search of 10,000 and one of 2,000 on rungs, and, between the start of all workers and the last trial's, for trials so
 short that workers ask for so many times what the driver can do (its time for a trial is measured within the same run:
 all that it does not wait). A driver *feeds* the GPUs that it keeps 95 % busy, one trial at a time on each: that load,
 as measured, times the length of a trial, over what the driver takes for one. That many GPUs were not there, and what it
@@ -25,17 +25,17 @@ costs to send a trial to a worker and its result back is the executor's, and no 
 meanwhile, so shares and ratios mean more than milliseconds."""
 WORKERS, MANY = 64, 1_024
 SIZES = (0, 1_000, 5_000, 10_000)
-FEW = {"random": 512, "qmc": 512, "tpe": 96}
+FEW = {"random": 512, "qmc": 512, "tpe": 72}
 RUNGS = 3
 PAUSED_BYTES = 500_000
 LOADS = (0.5, 0.8, 0.9, 1.0, 1.2, 2.0)  # what the workers ask for / what the driver can do
 LENGTHS = (10, 60, 600)  # seconds a trial
-SLEEPS = {1: (10_000, 0.5), RUNGS: (3_000, 3.0)}  # rungs -> trials, mean seconds of a whole training
+SLEEPS = {1: (10_000, 0.5), RUNGS: (2_000, 3.0)}  # rungs -> trials, mean seconds of a whole training
 ENOUGH = 0.95  # of the workers' time, busy
 
 
 def tasks(*, quick: bool) -> list[Task]:
-    """Return two rounds of everything, three of the loads; quick: one round of few workers and trials."""
+    """Return two rounds; quick: one of few workers and trials."""
     if quick:
         sizes, few, sleeps = (0, 6), {"random": 4, "qmc": 4, "tpe": 4}, {1: (8, 0.02), RUNGS: (9, 0.02)}
         crews = [(2, load) for load in (0.5, 1.2)]
@@ -45,12 +45,11 @@ def tasks(*, quick: bool) -> list[Task]:
             *(_approach(0, workers, load, few=8, trials=12) for workers, load in crews),
         ]
     turns = []
-    for number in range(3):
-        turns += [_approach(number, WORKERS, load, few=512, trials=1_500) for load in LOADS]
-        turns.append(_approach(number, MANY, LOADS[2], few=2 * MANY, trials=4 * MANY))
-        if number < 2:
-            turns += [_sleep(number, WORKERS, rungs, *SLEEPS[rungs]) for rungs in SLEEPS]
-            turns += _saturations(number, workers=WORKERS, sizes=SIZES, few=FEW)
+    for number in range(2):
+        turns += [_approach(number, WORKERS, load, few=512, trials=1_024) for load in LOADS]
+        turns.append(_approach(number, MANY, LOADS[2], few=MANY, trials=3 * MANY))
+        turns += [_sleep(number, WORKERS, rungs, *SLEEPS[rungs]) for rungs in SLEEPS]
+        turns += _saturations(number, workers=WORKERS, sizes=SIZES, few=FEW)
     return turns
 
 
@@ -203,7 +202,7 @@ def _sleep(number: int, workers: int, rungs: int, trials: int, seconds: float) -
     share = 1.0 if rungs == 1 else 0.3  # of the epochs that rungs leave
     return Task(
         label=f"scale: {trials:,} trials that sleep, {rungs} {'rungs' if rungs > 1 else 'rung'}, round {number + 1}",
-        expected_seconds=5 + 1.1 * share * trials * seconds / workers + 0.004 * trials,
+        expected_seconds=5 + 1.1 * share * trials * seconds / workers + 0.003 * trials,
         work=functools.partial(
             _side,
             "sleep",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import Fact, Measurement, Row, Task, mean_with_interval, of
+from benchmarks.measuring import Fact, Measurement, Row, Task, of
 from benchmarks.sides import run_side
 
 TITLE = "Scale"
@@ -60,13 +60,15 @@ def summary(measurements: Sequence[Measurement]) -> tuple[list[Row], list[Fact]]
         for (label, size), taken in seconds_a_trial(measurements).items()
     ]
     facts += _disk(measurements)
-    approaches = [m for m in measurements if m["side"] == "approach"]
-    for workers, load in dict.fromkeys((m["workers"], m["load"]) for m in approaches):
-        chosen = of(approaches, workers=workers, load=load)
-        asked = statistics.fmean(_load(m) for m in chosen)
-        name = f"{workers:,} workers ask for {asked:.2f} of what it can do: busy"
-        facts.append(_mean(name, [100 * m["steady_busy"] for m in chosen], "%"))
-    facts.append(_mean(f"load that keeps workers {ENOUGH:.0%} busy", enough(measurements), ""))
+    approaches = sorted((m["workers"], _load(m), m["steady_busy"]) for m in _approaches(measurements))
+    facts += [
+        Fact(name=f"{workers:,} workers ask for {load:.2f} of what it can do: busy", value=100 * busy, unit="%", n=1)
+        for workers, load, busy in approaches
+    ]
+    loads = enough(measurements)
+    facts.append(
+        Fact(name=f"load that keeps workers {ENOUGH:.0%} busy", value=statistics.fmean(loads), unit="", n=len(loads))
+    )
     return [], [*facts, *_sleeps(measurements)]
 
 
@@ -105,13 +107,17 @@ def enough(measurements: Sequence[Measurement]) -> list[float]:
 
     The load is what workers ask for over what the driver can do; out of the range that was measured, its end.
     """
-    approaches = [m for m in measurements if m["side"] == "approach"]
+    approaches = _approaches(measurements)
     least = min(m["workers"] for m in approaches)
     loads = []
     for number in sorted({m["round"] for m in approaches}):
         points = sorted((m["steady_busy"], _load(m)) for m in of(approaches, workers=least, round=number))
         loads.append(float(np.interp(ENOUGH, *zip(*points, strict=True))))
     return loads
+
+
+def _approaches(measurements: Sequence[Measurement]) -> list[Measurement]:
+    return [m for m in measurements if m["side"] == "approach"]
 
 
 def _load(measurement: Measurement) -> float:
@@ -163,11 +169,6 @@ def _sleeps(measurements: Sequence[Measurement]) -> list[Fact]:
             for name, field, factor, unit in columns
         ]
     return facts
-
-
-def _mean(name: str, values: Sequence[float], unit: str) -> Fact:
-    mean, low, high = mean_with_interval(values)
-    return Fact(name=name, value=mean, unit=unit, n=len(values), low=low, high=high)
 
 
 def _rounded(value: float) -> int:

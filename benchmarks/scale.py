@@ -22,7 +22,8 @@ short that workers ask for so many times what the driver can do (its time for a 
 all that it does not wait). A driver *feeds* the GPUs that it keeps 95 % busy, one trial at a time on each: that load,
 as measured, times the length of a trial, over what the driver takes for one. That many GPUs were not there, and what it
 costs to send a trial to a worker and its result back is the executor's, and no part of it. The machine had other work
-meanwhile, so shares and ratios mean more than milliseconds."""
+meanwhile, on its cores and on its disk, and rounds differ by more than a factor of two: shares and ratios mean more
+than milliseconds, and a driver with two cores to itself feeds more GPUs."""
 WORKERS, MANY = 64, 1_024
 SIZES = (0, 1_000, 5_000, 10_000)
 FEW = {"random": 512, "qmc": 512, "tpe": 72}

@@ -5,6 +5,7 @@ import itertools
 import math
 import time
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from anynas.driver.rungs import DEFAULT_REDUCTION, Ladder, make_ladder
 from anynas.driver.samplers import check_sampler, make_sampler
 from anynas.driver.warm_start import WarmStart, keep, warm_start_for
 from anynas.errors import SettingsError
-from anynas.execution.choosing import Crew, Workforce, make_crew
+from anynas.execution.choosing import Crew, make_crew, workforce_from
 from anynas.settings import require
 from anynas.storage import check_storage
 from anynas.store import Run, check_identity, recording, write_result
@@ -123,7 +124,7 @@ def plan_search(
     bounds = given if given != Bounds() else Bounds(flops=space.regime.flops)
     make_sampler(sampler, space, seed=seed, bounds=bounds).ask(0)  # an empty band shows now
     loaded = data_for(space, data)
-    crew = make_crew(Workforce(**workforce), loaded, space.regime.input_shape)
+    crew = make_crew(workforce_from(workforce, signature(plan_search).parameters), loaded, space.regime.input_shape)
     setting = make_setting(
         space,
         recipe=recipe or space.regime.recipe,

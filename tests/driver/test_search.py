@@ -15,7 +15,7 @@ from doubles import PLAIN_SPACE, TINY_FIDELITY, plain_space, without_costs
 import anynas
 from anynas.driver.jobs import Silent
 from anynas.driver.search import estimate, plan_search
-from anynas.errors import AnynasError
+from anynas.errors import AnynasError, SettingsError
 
 COMMON = {"fidelity": TINY_FIDELITY, "flops": (0, float("inf"))}
 
@@ -421,3 +421,12 @@ def test_a_search_without_one_complete_trial_says_why(plain, tmp_path, monkeypat
         f"{tmp_path / 'run'}: at least one trial must be complete; none is (RuntimeError: out of luck)"
     )
     assert list(anynas.load_run(tmp_path / "run").failures()["reason"]) == ["RuntimeError: out of luck"] * 2
+
+
+def test_a_setting_that_does_not_exist_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(SettingsError) as caught:
+        plan_search("AnyNetD", trails=4)
+    assert str(caught.value) == 'unknown setting "trails"; did you mean "trials"?'
+    with pytest.raises(SettingsError) as caught:
+        plan_search("AnyNetD", gpu_per_trial=0.5)
+    assert str(caught.value) == 'unknown setting "gpu_per_trial"; did you mean "gpus_per_trial"?'

@@ -108,13 +108,13 @@ class Run:
         return [entry for entry in entries if role in (None, entry.role)]
 
     def entries(self, role: str | None = None) -> list[Entry]:
-        """Return the finished trials of a role, or of all roles: by role, population, number."""
+        """Return the finished trials of a role, or of all roles: by role, population, number, seed."""
         latest = {(e.role, e.space, e.number, e.seed): e for e in self.history(role)}
         populations = list(self.identity.get("populations", ()))
 
-        def place(entry: Entry) -> tuple[int, int, int]:
+        def place(entry: Entry) -> tuple[int, int, int, int]:
             position = populations.index(entry.space) if entry.space in populations else 0
-            return list(ROLES).index(entry.role), position, entry.number
+            return list(ROLES).index(entry.role), position, entry.number, entry.seed
 
         return sorted(latest.values(), key=place)
 

@@ -695,6 +695,13 @@ def test_confirmations_are_kept_apart_from_the_table(tmp_path: Path) -> None:
     assert confirmations["test_error"][1] == 23.5
 
 
+def test_confirmations_stand_in_one_order_whichever_ended_first(tmp_path: Path) -> None:
+    again = [entry(1, role="confirmation", seed=seed) for seed in (4, 2, 3)]
+    runs = [write(tmp_path / name, order) for name, order in (("one", again), ("other", again[::-1]))]
+    assert runs[0].confirmations().equals(runs[1].confirmations())
+    assert runs[0].confirmations()["seed"].tolist() == [2, 3, 4]
+
+
 def test_a_result_is_there_when_the_search_has_ended(tmp_path: Path) -> None:
     run = write(tmp_path / "run", [entry(0)])
     with pytest.raises(RunError) as caught:

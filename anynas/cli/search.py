@@ -70,6 +70,7 @@ def _search(options: argparse.Namespace) -> int:
     from anynas.designspace import load_space
     from anynas.driver.search import estimate, plan_search, run_plan
     from anynas.figures import draw_search
+    from anynas.folder import writing
     from anynas.progress import Reporter
     from anynas.terminal import make_console
     from anynas.trials import load_fidelity, load_recipe
@@ -122,13 +123,14 @@ def _search(options: argparse.Namespace) -> int:
         return interrupted(f"what is finished is safe in {plan.path}; the same command goes on")
     print_winner(console, run)
     print_faults(console, run)
-    pictures = draw_search(
-        run.table(),
-        run.front(),
-        run.path,
-        winner=run.result()["number"],
-        seed=options.seed,
-        quantity=run.quantity,
-    )
+    with writing(run.path):
+        pictures = draw_search(
+            run.table(),
+            run.front(),
+            run.path,
+            winner=run.result()["number"],
+            seed=options.seed,
+            quantity=run.quantity,
+        )
     print_files(console, {"table": run.path / "table.csv", **pictures})
     return 0

@@ -22,6 +22,7 @@ from anynas.driver.samplers import check_sampler, make_sampler
 from anynas.driver.warm_start import WarmStart, keep, warm_start_for
 from anynas.errors import SettingsError
 from anynas.execution.choosing import Crew, make_crew, workforce_from
+from anynas.folder import writing
 from anynas.settings import require
 from anynas.storage import check_storage
 from anynas.store import Run, check_identity, recording, write_result
@@ -265,7 +266,9 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
         finally:
             executor.close()
         write_result(recorder.run, result)
-        recorder.run.table().to_csv(recorder.run.path / "table.csv", index=False)
+        table = recorder.run.path / "table.csv"
+        with writing(table):
+            recorder.run.table().to_csv(table, index=False)
         return recorder.run
 
 

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from anynas import __version__
-from anynas.cli import compare, doctor, power, sample, search, show, spaces, study, table
-from anynas.cli.options import INTERRUPTED, USER_ERROR, Parser
+from anynas.cli import compare, doctor, power, sample, search, show, spaces, status, study, table
+from anynas.cli.options import USER_ERROR, Parser, interrupted
 from anynas.errors import AnynasError
+from anynas.folder import ENDINGS
 
 COMMANDS = (
     search,
     study,
+    status,
     sample,
     spaces,
     show,
@@ -28,15 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 2 bad input (one line on standard error), 130 interrupted."""
     try:
         options = _parser().parse_args(arguments)
-        signal.signal(signal.SIGTERM, _interrupt)
+        options.arguments = list(sys.argv[1:] if arguments is None else arguments)
+        _end_as_by_ctrl_c()
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     except AnynasError as error:
         print(f"anynas: {error}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
-        print("anynas: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return interrupted()
     except BrokenPipeError:  # as in `anynas sample ... | head`
         sys.stderr.close()
         return 0
@@ -55,5 +57,15 @@ def _parser() -> Parser:
     return parser
 
 
+def _end_as_by_ctrl_c() -> None:
+    """Let SIGTERM (`kill`, clusters) and SIGHUP (a terminal that closes) end a command as Ctrl-C does."""
+    for number in ENDINGS:
+        if number != signal.SIGINT and signal.getsignal(number) is not signal.SIG_IGN:  # so `nohup` leaves SIGHUP
+            signal.signal(number, _interrupt)
+
+
 def _interrupt(signum: int, frame: object) -> NoReturn:
+    for number in ENDINGS:
+        if number != signal.SIGINT:  # a terminal that closes sends SIGHUP, and then its shell does
+            signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,7 +1,9 @@
 """What commands share: exit codes, the parser, the options that several have, and the types of their values."""
 
 import argparse
+import contextlib
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
@@ -20,6 +22,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise SettingsError."""
         raise SettingsError(f"{message}; see {self.prog} --help")
+
+
+def interrupted(what: str = "") -> int:
+    """Say that the command was interrupted, if there is still somebody to hear it; return the exit code."""
+    with contextlib.suppress(OSError):  # the terminal has closed
+        print(f"anynas: interrupted{what and '; '}{what}", file=sys.stderr, flush=True)
+    return INTERRUPTED
 
 
 def add_command(
@@ -81,7 +90,7 @@ def workforce(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_run(parser: Parser, default: str) -> None:
-    """Add --run, --storage, --takeover and --dry-run: where what is trained is kept, and whether it is trained."""
+    """Add --run, --storage, --takeover, --detach and --dry-run: where what is trained is kept, and whether it is."""
     parser.add_argument("--run", metavar="DIR", help=f"the run's folder ({default})")
     parser.add_argument(
         "--storage",
@@ -90,6 +99,11 @@ def add_run(parser: Parser, default: str) -> None:
         "without a password (the folder's journal.log)",
     )
     parser.add_argument("--takeover", action="store_true", help="take a run over from a dead driver on another machine")
+    parser.add_argument(
+        "--detach",
+        action="store_true",
+        help="go on in a process of its own, and return when that is at work; see anynas status",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and stop")
 
 

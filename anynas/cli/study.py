@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anynas.cli.options import INTERRUPTED, USER_ERROR, Commands, Parser, add_command, add_run, add_workforce, workforce
+from anynas.cli.options import USER_ERROR, Commands, Parser, add_command, add_run, add_workforce, interrupted, workforce
 
 if TYPE_CHECKING:
     from anynas.study.judging import Verdicts
@@ -71,6 +71,10 @@ def _run(options: argparse.Namespace) -> int:
     print_study_plan(console, plan, expected)
     if options.dry_run:
         return 0
+    if options.detach:
+        from anynas.cli.detached import detach
+
+        return detach(options, plan.path)
     trials = {name: population.num_trials for name, population in plan.study.populations.items()}
     try:
         with StudyReporter(
@@ -81,12 +85,10 @@ def _run(options: argparse.Namespace) -> int:
         ) as reporter:
             run = run_plan(plan, progress=reporter)
     except KeyboardInterrupt:
-        print(
-            f"anynas: interrupted; what is finished is safe in {plan.path}; the same command goes on, "
-            f"anynas study judge {options.study} judges what there is",
-            file=sys.stderr,
+        return interrupted(
+            f"what is finished is safe in {plan.path}; the same command goes on, anynas study judge {options.study} "
+            "judges what there is"
         )
-        return INTERRUPTED
     verdicts = judge(run)
     print_verdicts(console, verdicts)
     print_faults(console, run)

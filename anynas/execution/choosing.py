@@ -3,7 +3,8 @@
 import dataclasses
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from anynas.data import DataSet
 from anynas.errors import SettingsError, did_you_mean
@@ -53,6 +54,23 @@ class Workforce:
             )
 
 
+def workforce_from(settings: Mapping[str, Any], others: Iterable[str]) -> Workforce:
+    """Return the workforce that is asked for by name.
+
+    Args:
+        settings: Fields of `Workforce`.
+        others: Names that may have been meant, too.
+
+    Raises:
+        SettingsError: A name is unknown, or as `Workforce` does.
+    """
+    known = [field.name for field in dataclasses.fields(Workforce)]
+    for name in settings:
+        if name not in known:
+            raise SettingsError(f'unknown setting "{name}"{did_you_mean(name, [*known, *others])}')
+    return Workforce(**settings)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
     """Who trains a run's trials, on what: an executor that has not started yet."""
@@ -70,6 +88,12 @@ class Crew:
         if force.workers or force.address:
             return force.workers
         return default_workers(self.workplace.device, self.workplace.workers_per_gpu)
+
+    @property
+    def where(self) -> str:
+        """The device in words."""
+        device = self.workplace.device
+        return device if device != "auto" else "the cluster's GPUs, or its cores if it has none"
 
     def on_demand(self, note: Callable[[str], None]) -> "OnDemand":
         """Return the executor, which starts when the first trial is submitted."""

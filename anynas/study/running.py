@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from anynas.driver.loop import run_jobs
 from anynas.driver.planning import asked, data_for, digest_of, make_setting, seconds_per_trial
 from anynas.driver.samplers import Proposal
 from anynas.errors import RunError, SettingsError
-from anynas.execution.choosing import Crew, Workforce, make_crew
+from anynas.execution.choosing import Crew, make_crew, workforce_from
 from anynas.folder import now, read_json, write_json
 from anynas.settings import require, settings_from
 from anynas.storage import check_storage
@@ -46,6 +47,12 @@ class StudyPlan:
     def identity(self) -> dict[str, Any]:
         """What the study asks, JSON-ready: what may not change in a run's folder. Claims and numbers of models may."""
         return _identity(self.study, self.settings, self.data.name)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """How much is asked of whom, JSON-ready: what `Run.status` measures progress by; it may change."""
+        trials = {name: population.num_trials for name, population in self.study.populations.items()}
+        return {"trials": trials, "executor": self.crew.workforce.executor, "workers": self.crew.num_workers}
 
     @property
     def num_trials(self) -> int:
@@ -77,7 +84,7 @@ def plan_study(
     study = study.with_models(models)
     data = _data(study)
     shape = next(iter(study.populations.values())).space.regime.input_shape
-    crew = make_crew(Workforce(**workforce), data, shape)
+    crew = make_crew(workforce_from(workforce, signature(plan_study).parameters), data, shape)
     settings = {
         name: make_setting(p.space, recipe=p.recipe, fidelity=p.fidelity, data=data, seed=p.seed)
         for name, p in study.populations.items()
@@ -146,7 +153,9 @@ def run_study(study: Study | str | Path, *, progress: Progress | None = None, **
 
 def run_plan(plan: StudyPlan, *, progress: Progress) -> Run:
     """Run a plan to its end; interrupted, what is finished is safe, and the same plan goes on from there."""
-    with recording(plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover) as recorder:
+    with recording(
+        plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover, about=plan.about
+    ) as recorder:
         _declare(recorder.run, plan.study)
         executor = plan.crew.on_demand(progress.note)
         try:

@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from anynas.cli import main
+from anynas.folder import ENDINGS
 
 
 @pytest.fixture
@@ -20,9 +21,10 @@ def here(monkeypatch, capsys):
         said = capsys.readouterr()
         return code or 0, said.out, said.err
 
-    previous = signal.getsignal(signal.SIGTERM)
+    previous = {number: signal.getsignal(number) for number in ENDINGS}
     yield command
-    signal.signal(signal.SIGTERM, previous)
+    for number, handler in previous.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

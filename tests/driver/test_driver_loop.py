@@ -375,10 +375,23 @@ def test_a_finished_trial_is_recorded_even_if_the_next_cannot_be_handed_over() -
     assert [e.number for e in diary.recorder.all] == [0]
 
 
+@pytest.mark.parametrize("objectives", [("error",), ("error", "params")], ids=len)
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_a_tpe_cut_anywhere_repeats_no_trial(workers: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "trials", "cuts"), [("tpe", 20, (1, 8, 13)), ("nsga2", 40, (1, 12, 13, 30)), ("gp", 11, (9,))]
+)
+def test_an_adaptive_search_cut_anywhere_repeats_no_trial_and_with_one_worker_ends_as_if_it_had_not_been(
+    name: str, trials: int, cuts: tuple[int, ...], workers: int, objectives: tuple[str, ...]
+) -> None:
     space = plain_space(stages=3, depths=[1, 2, 3], widths=range(4, 65, 4))
-    for cut in (1, 8, 13):
+    bounds = Bounds(flops=(1.5e6, 3e6))
+    made = {"seed": 1, "bounds": bounds, "objectives": objectives}
+
+    def known(entries: list[Entry]) -> list[Any]:
+        return [(outcome, e.misses) for outcome, e in zip(outcomes(entries), entries, strict=True)]
+
+    whole = known(search(space=space, sampler=make_sampler(name, space, **made), trials=trials))
+    for cut in cuts:
         recorder = MemoryRecorder()
 
         class Dies(FakeExecutor):
@@ -388,15 +401,16 @@ def test_a_tpe_cut_anywhere_repeats_no_trial(workers: int) -> None:
                 return super().next_outcome()
 
         def attempt(executor: FakeExecutor) -> list[Entry]:
-            sampler = make_sampler("tpe", space, seed=1, bounds=Bounds())
-            return search(space=space, sampler=sampler, executor=executor, recorder=recorder, trials=20)  # noqa: B023
+            sampler = make_sampler(name, space, **made)
+            return search(space=space, sampler=sampler, executor=executor, recorder=recorder, trials=trials)  # noqa: B023
 
         with pytest.raises(KeyboardInterrupt):
             attempt(Dies(workers, seed=cut))
         assert len(recorder.all) == cut
         entries = attempt(FakeExecutor(workers, seed=cut))
-        assert [e.number for e in entries] == list(range(20))
-        assert len({e.architecture.key for e in entries}) == 20
+        assert [e.number for e in entries] == list(range(trials))
+        assert len({e.architecture.key for e in entries}) == trials
+        assert workers > 1 or known(entries) == whole
 
 
 def test_one_worker_gives_tpe_the_table_of_asking_and_telling_in_turn() -> None:
@@ -519,6 +533,65 @@ def test_a_trial_whose_worker_died_is_tried_again_at_most_twice(workers: int) ->
     assert [e.result.reason for e in entries[3:5]] == ["worker killed by signal 9, 3 times"] * 2
     tries = Counter(trial.seed for trial in executor.submitted)
     assert [tries[trial_seed(0, number)] for number in range(6)] == [1, 2, 3, 3, 3, 1]
+
+
+def test_a_trial_that_ran_out_of_memory_is_tried_again_alone_and_all_reasons_are_kept() -> None:
+    lost = [Lost("past its deadline of 9 s"), Lost("out of memory (MemoryError)", alone=True), Lost("worker killed")]
+    given_alone: list[bool] = []
+
+    class Told(FakeExecutor):
+        def submit(self, trial: Trial, *, alone: bool = False) -> None:
+            given_alone.append(alone)
+            super().submit(trial, alone=alone)
+
+    def outcomes_of(losses: list[Lost]) -> Callable[[Trial], Outcome]:
+        left = iter(losses)
+        return lambda trial: next(left, None) or result_of(trial)
+
+    (got_over,) = search(executor=Told(outcome=outcomes_of(lost[:2])), trials=1)
+    assert given_alone == [False, False, True]
+    assert (got_over.result.state, got_over.result.lost) == ("complete", tuple(each.reason for each in lost[:2]))
+    (failed,) = search(executor=Told(outcome=outcomes_of(lost)), trials=1)
+    assert given_alone[3:] == [False, False, True]
+    assert (failed.result.state, failed.result.retries) == ("failed", 2)
+    assert failed.result.reason == "past its deadline of 9 s; out of memory (MemoryError); worker killed"
+
+
+def test_workers_that_join_while_all_others_train_get_trials_at_once() -> None:
+    """One worker, then three: the executor says so before any trial has ended."""
+    under_way: list[int] = []
+
+    class Growing(FakeExecutor):
+        def next_outcome(self) -> tuple[Trial, Outcome] | None:  # type: ignore[override]
+            if self.num_workers < 3:
+                self.num_workers += 1
+                return None
+            under_way.append(len(self._under_way))
+            return super().next_outcome()
+
+    entries = search(executor=Growing(1), trials=6)
+    assert [entry.number for entry in entries] == list(range(6))
+    assert under_way == [3, 3, 3, 3, 2, 1]
+
+
+def test_where_all_workers_have_gone_what_they_had_waits_for_others() -> None:
+    class Dying(FakeExecutor):
+        """Two workers that go with their trials; then one comes."""
+
+        def submit(self, trial: Trial, *, alone: bool = False) -> None:
+            self.submitted.append(trial)  # also without a worker
+            self._under_way.append(trial)
+
+        def next_outcome(self) -> tuple[Trial, Outcome]:
+            if self.num_workers == 2 or (self.num_workers == 1 and len(self.submitted) < 4):
+                self.num_workers -= 1
+                return self._under_way.pop(0), Lost("node lost")
+            self.num_workers = 1
+            return super().next_outcome()
+
+    entries = search(executor=Dying(2), trials=4)
+    assert [entry.result.state for entry in entries] == ["complete"] * 4
+    assert [entry.result.retries for entry in entries] == [1, 1, 0, 0]
 
 
 def test_a_retry_gives_what_the_first_try_would_have_given() -> None:

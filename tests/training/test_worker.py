@@ -7,6 +7,7 @@ import platform
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from anynas.errors import DataError, DeviceError, SettingsError
 from anynas.training import train, worker
 from anynas.training.devices import processor_name
 from anynas.training.worker import Worker, Workplace, git_commit, provenance
-from anynas.trials import Fidelity, Recipe, Trial, TrialResult
+from anynas.trials import Fidelity, Lost, Recipe, Trial, TrialResult
 
 MakeTrial = Callable[..., Trial]
 PLACE: dict[str, Any] = {"data": "synthetic", "input_shape": (1, 14, 14), "num_classes": 10, "device": "cpu"}
@@ -150,8 +151,8 @@ def test_data_that_do_not_suit_the_networks_are_a_failure_of_every_trial(trial: 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (RuntimeError("not enough\n  memory:\tyou tried"), "RuntimeError: not enough memory: you tried"),
-        (MemoryError(), "MemoryError:"),
+        (RuntimeError("not enough\n  images:\tyou tried"), "RuntimeError: not enough images: you tried"),
+        (RuntimeError(), "RuntimeError"),
         (ValueError("object at 0x7f3aB90 of 0xff"), "ValueError: object at 0x… of 0x…"),
         (KeyError("width"), "KeyError: 'width'"),
     ],
@@ -162,6 +163,50 @@ def test_any_exception_becomes_one_line_that_is_the_same_in_every_process(
     failing(monkeypatch, error)
     result = hand.run(trial())
     assert (result.state, result.reason) == ("failed", reason)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "out of memory (MemoryError)"),
+        (
+            RuntimeError("[enforce] DefaultCPUAllocator: can't allocate memory:\n 9 bytes"),
+            "out of memory (RuntimeError: [enforce] DefaultCPUAllocator: can't allocate memory: 9 bytes)",
+        ),
+        (torch.OutOfMemoryError("CUDA out of memory."), "out of memory (OutOfMemoryError: CUDA out of memory.)"),
+    ],
+)
+def test_a_trial_that_runs_out_of_memory_may_be_tried_again_alone(
+    hand: Worker, trial: MakeTrial, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    failing(monkeypatch, error)
+    assert hand.run(trial()) == Lost(reason, alone=True)
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("share", "memory", "alone", "allowed"),
+    [
+        (1.0, math.inf, False, math.inf),
+        (1.0, 5.0 * GIB, False, 5.0 * GIB),
+        (0.25, math.inf, False, 15.0 * GIB),  # a quarter of 64, of which the worker has 1
+        (0.25, 5.0 * GIB, False, 5.0 * GIB),
+        (0.25, math.inf, True, math.inf),
+        (0.25, 5.0 * GIB, True, 5.0 * GIB),
+        (0.01, math.inf, False, 0.0),
+    ],
+)
+def test_a_share_of_a_gpu_is_a_share_of_its_memory_unless_the_trial_is_alone(
+    monkeypatch: pytest.MonkeyPatch, share: float, memory: float, alone: bool, allowed: float
+) -> None:
+    worker = Worker(workplace(gpu_share=share, memory_bytes=memory))
+    worker.device = torch.device("cuda")
+    card = SimpleNamespace(total_memory=64 * GIB)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: GIB)
+    assert worker._memory_bytes(alone=alone) == allowed
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])

@@ -1,0 +1,99 @@
+"""`--detach`: the same command again, in a process of its own that outlives the terminal."""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anynas
+from anynas.errors import RunError
+from anynas.folder import check_free, lease_of, now
+from anynas.status import LOG
+
+PACKAGES = Path(anynas.__file__).parents[1]  # where this package lies
+LOOK_EVERY = 0.05  # seconds
+COLOURS = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # by which a pipe is taken for a terminal
+
+
+def detach(options: argparse.Namespace, path: Path) -> int:
+    """Start the driver of a run that was checked, wait until it is at work or has ended, and say where it is.
+
+    Returns:
+        0, or the exit code of a driver that ended before it was at work; its last line is shown then.
+
+    Raises:
+        RunError: Another driver has the run, or its folder cannot be written to.
+    """
+    folder = path.absolute()
+    check_free(folder, takeover=options.takeover)
+    log = folder / LOG
+    try:
+        with log.open("a", encoding="utf-8") as output:
+            arguments = _arguments(options, path)
+            print(now(), shlex.join(["anynas", *arguments]), file=output, flush=True)
+            begin = output.tell()
+            driver = _start(arguments, output.fileno())
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunError(f"{folder}: must be a folder that can be written to; {reason}; choose another --run") from None
+    try:
+        while driver.poll() is None and not _is_at_work(driver.pid, folder):
+            time.sleep(LOOK_EVERY)
+    except KeyboardInterrupt:
+        driver.terminate()
+        driver.wait()
+        raise
+    look = f"how far it is: anynas status {shlex.quote(str(path))}"
+    ended = driver.poll()
+    if ended is None:
+        driver.returncode = 0  # it is left to itself: Popen is not to warn of that
+        print(f"the driver goes on by itself: process {driver.pid}, what it says is in {path / LOG}")
+        print(look)
+        print(f"to end it, with all that is finished kept: kill {driver.pid}")
+        return 0
+    if ended == 0:
+        print(f"the driver has done all that was left, and ended; what it said is in {path / LOG}")
+        print(look)
+        return 0
+    code = ended if ended > 0 else 128 - ended  # as shells tell a signal
+    said = _last_line(log, begin)
+    if not said.startswith("anynas: "):
+        said = f"anynas: the driver must come to work; it ended with exit code {code} ({said}); see {path / LOG}"
+    print(said, file=sys.stderr)
+    return code
+
+
+def _arguments(options: argparse.Namespace, path: Path) -> list[str]:
+    """Return the command's arguments without --detach, however short it was written, and with the run's folder."""
+    given = options.arguments
+    end = given.index("--") if "--" in given else len(given)
+    kept = [each for each in given[:end] if not (each.startswith("--det") and "--detach".startswith(each))]
+    return [*kept, *([] if options.run else ["--run", str(path)]), *given[end:]]
+
+
+def _start(arguments: list[str], output: int) -> "subprocess.Popen[bytes]":
+    """Start the command with this very package, in a session of its own: no terminal's end is its own."""
+    safe = [] if Path.cwd() == PACKAGES else ["-P"]  # else no module in the current folder gets in the way
+    return subprocess.Popen(
+        [sys.executable, *safe, "-m", "anynas", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env={name: value for name, value in os.environ.items() if name not in COLOURS},
+    )
+
+
+def _is_at_work(pid: int, folder: Path) -> bool:
+    lease = lease_of(folder)
+    return lease is not None and lease["pid"] == pid and (folder / "run.json").exists()
+
+
+def _last_line(log: Path, begin: int) -> str:
+    with log.open("rb") as file:
+        file.seek(begin)
+        lines = file.read().decode("utf-8", errors="replace").split("\n")
+    return next((line for line in reversed(lines) if line.strip()), "")

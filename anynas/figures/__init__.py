@@ -3,6 +3,7 @@
 from anynas.figures.complexity import draw_complexity
 from anynas.figures.differences import draw_claims, draw_quantiles
 from anynas.figures.edfs import draw_edf, draw_panel
+from anynas.figures.inline import inline_svg
 from anynas.figures.learning import draw_expected_best, draw_learning
 from anynas.figures.looks import Look, looks
 from anynas.figures.pages import save, save_page
@@ -24,6 +25,7 @@ __all__ = [
     "draw_search",
     "draw_study",
     "draw_values",
+    "inline_svg",
     "looks",
     "save",
     "save_page",

@@ -28,6 +28,7 @@ TEXT: dict[Any, Any] = {
     "legend.title_fontsize": SMALL,
     "hatch.linewidth": 0.4,
     "axes.unicode_minus": True,
+    "text.parse_math": False,  # a name with dollars in it is no formula
 }
 
 

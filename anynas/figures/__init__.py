@@ -8,7 +8,7 @@ from anynas.figures.learning import draw_expected_best, draw_learning
 from anynas.figures.looks import Look, looks
 from anynas.figures.pages import save, save_page
 from anynas.figures.parameters import draw_choices, draw_values
-from anynas.figures.search import draw_error_flops, draw_search
+from anynas.figures.search import draw_error_flops, draw_front, draw_search
 from anynas.figures.study import draw_study
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "draw_edf",
     "draw_error_flops",
     "draw_expected_best",
+    "draw_front",
     "draw_learning",
     "draw_panel",
     "draw_quantiles",

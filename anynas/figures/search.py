@@ -64,12 +64,25 @@ def draw_error_flops(table: "pd.DataFrame", front: "pd.DataFrame", ax: "Axes", *
 
     millions = table.assign(flops=table["flops"] / 1e6)
     seaborn.scatterplot(millions, x="flops", y="error", ax=ax, color=INK, alpha=0.6, s=28, label="trials")
-    edge = front.assign(flops=front["flops"] / 1e6)
-    ax.step(edge["flops"], edge["error"], where="post", color=ACCENT, label="Pareto front")
-    ax.plot(edge["flops"], edge["error"], "o", color=ACCENT, markersize=5)
+    draw_front(front, ax)
     if winner is not None:
         chosen = millions[millions["number"] == winner]
         ax.plot(chosen["flops"], chosen["error"], "o", mfc="none", mec="black", markersize=13, label="winner")
     ax.set(xlabel="flops (millions of multiply-adds)", ylabel="validation error (%)")
     ax.legend(frameon=False)
+    return ax
+
+
+def draw_front(front: "pd.DataFrame", ax: "Axes", *, against: str = "flops", colour: str = ACCENT) -> "Axes":
+    """Draw the front as a staircase: up to the next network, the least error is that of the last.
+
+    Args:
+        front: Trials that no other beats in both, from the cheapest to the best, with error and the column `against`.
+        ax: Where to draw.
+        against: "flops", "params" or "activations".
+        colour: Of the line.
+    """
+    millions = front[against] / 1e6
+    ax.step(millions, front["error"], where="post", color=colour, label="Pareto front")
+    ax.plot(millions, front["error"], "o", color=colour, markersize=5)
     return ax

@@ -7,14 +7,16 @@ namespaces, links and a date. All of that is taken out, so that equal panels are
 import io
 import re
 import xml.etree.ElementTree as ET
+from typing import Any
 
 from anynas.figures.pages import TEXT, Draw
 
 FONTS = ["DejaVu Sans", "Verdana", "Arial", "Helvetica"]  # the widest first: what replaces it needs no more room
 DPI = 200  # of what is drawn as an image
 DIGITS = re.compile(r"-?\d+\.\d{3,}")  # more than a hundredth of a point is not seen
+HATCHED = re.compile(r"(fill: url\(#([^)]+)\)); fill-opacity: ([\d.]+)")
 REFERENCES = re.compile(r"url\(#([^)]+)\)")
-VECTOR = {
+VECTOR: dict[Any, Any] = {
     "svg.fonttype": "none",  # texts stay texts: to be read aloud, searched and copied
     "svg.hashsalt": "anynas",
     "font.family": "sans-serif",
@@ -52,6 +54,7 @@ def inline_svg(
         for child in list(parent):
             if _name(child.tag) in ("metadata", "style"):
                 parent.remove(child)
+    _show_hatches(root)
     for element in root.iter():
         element.tag, element.tail = _name(element.tag), None
         element.text = element.text if element.tag == "text" else None
@@ -64,9 +67,18 @@ def inline_svg(
         "class": "chart",
         "role": "img",
         "aria-label": label,
-        "style": f"max-width: {2 * width:g}in; stroke-linejoin: round; stroke-linecap: butt",
+        "style": "stroke-linejoin: round; stroke-linecap: butt",
     }
     return ET.tostring(root, encoding="unicode")
+
+
+def _show_hatches(root: ET.Element) -> None:
+    """Make areas alone transparent, where matplotlib makes their hatches so too, which then are not to be seen."""
+    grounds = {each.get("id"): each[0] for each in root.iter() if _name(each.tag) == "pattern"}
+    for element in root.iter():
+        if found := HATCHED.search(element.get("style", "")):
+            grounds[found[2]].set("fill-opacity", found[3])
+            element.set("style", element.attrib["style"].replace(found[0], found[1]))
 
 
 def _name(qualified: str) -> str:

@@ -1,4 +1,4 @@
-"""A run as one page that is complete in itself: HTML with its pictures and styles, which loads nothing and runs nothing."""
+"""A run as one page, complete in itself: HTML with pictures and styles, which loads nothing and runs nothing."""
 
 from anynas.report.writing import write_report
 

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from anynas.architecture import Architecture
-from anynas.report.page import Facts, Item, Network, Section, Table, Text
+from anynas.report.page import Facts, Network, Networks, Section, Table, Text
 from anynas.report.record import Record
 from anynas.terminal import count
 from anynas.views.diagrams import network_diagram
@@ -24,7 +24,8 @@ def network_section(record: Record) -> Section | None:
     best = complete.sort_values(["error", "number"], kind="stable").drop_duplicates("network_key").head(BEST)
     winner = None if record.result is None else record.result["number"]
     several = record.verdicts is not None
-    items: list[Item] = [Text(text=_legend(complete["architecture"].iloc[0], several=several))]
+    networks = []
+    legend = Text(text=_legend(complete["architecture"].iloc[0], several=several))
     for place, row in enumerate(best.to_dict("records"), 1):
         trial = f"{row['space']}, trial {row['number']}" if several else f"trial {row['number']}"
         facts = [
@@ -35,8 +36,8 @@ def network_section(record: Record) -> Section | None:
         ]
         won = ", the winner" if row["number"] == winner else ""
         heading = f"{place}. {trial}{won}"
-        items.append(network_item(record, row["space"], row["architecture"], heading=heading, facts=facts))
-    return Section(key="networks", heading="Best networks", items=items)
+        networks.append(network_item(record, row["space"], row["architecture"], heading=heading, facts=facts))
+    return Section(key="networks", heading="Best networks", items=[legend, Networks(networks=networks)])
 
 
 def network_item(
@@ -65,7 +66,7 @@ def network_item(
     choices = choices_of(described)
     tables = [
         Table(
-            caption=f"A row a {columns[0]}, as it was drawn",
+            caption=f"Each {columns[0]}, as drawn",
             columns=columns,
             rows=[list(map(str, row)) for row in rows],
         )
@@ -81,7 +82,7 @@ def _legend(architecture: str, *, several: bool) -> str:
     of = "of all populations" if several else "of the search"
     return (
         f"The {BEST} networks {of} with the least validation error, one seed each. Drawings: from left to right the "
-        "parts that have weights, as high as they are wide (the number above) and a bar for each block or layer; below, "
-        f"the size of the images that they put out. {stages}Drawings have the widths that are built, tables those that "
-        "were drawn, before they are rounded so that ratios and groups divide them."
+        "parts that have weights, as high as they are wide (the number above), with a bar for each block or layer; "
+        f"below, the size of the images that they put out. {stages}Drawings have the widths that are built; tables "
+        "have those that were drawn, before they are rounded so that ratios and groups divide them."
     )

@@ -45,10 +45,17 @@ class Table:
 class Verdict:
     """What came of a claim or a check."""
 
-    kind: ClassVar[str] = "verdict"
     verdict: str
     claim: str
     lines: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """Verdicts side by side."""
+
+    kind: ClassVar[str] = "verdicts"
+    verdicts: Sequence[Verdict]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +89,14 @@ class Network:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """Networks side by side."""
+
+    kind: ClassVar[str] = "networks"
+    networks: Sequence[Network]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """A command, or a file's content."""
 
@@ -90,7 +105,7 @@ class Listing:
     text: str
 
 
-Item: TypeAlias = Text | Facts | Table | Verdict | Picture | Pictures | Network | Listing
+Item: TypeAlias = Text | Facts | Table | Verdicts | Picture | Pictures | Network | Networks | Listing
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

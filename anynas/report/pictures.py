@@ -1,7 +1,8 @@
 """The pictures of a report, a panel each: what `anynas.figures` draws, as SVG, with captions that are text."""
 
+import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from anynas.analysis.expected import expected_best_curve
 from anynas.analysis.front import pareto_front
 from anynas.analysis.learning import learning_quartiles
 from anynas.analysis.panels import population_panel
-from anynas.analysis.visible import visible_errors
+from anynas.analysis.visible import VisibleErrors, visible_errors
 from anynas.figures import (
     Look,
     draw_claims,
@@ -79,7 +80,7 @@ def learning_section(record: Record, album: Album) -> Section | None:
         return None
     quartiles = learning_quartiles(known)
     visible = visible_errors([errors for _, errors in known.groupby("epoch")["error"]])
-    look = looks(record.table["space"].astype(str))
+    look = _looks(record.table["space"].astype(str))
     pictures = []
     for name, rows in quartiles.groupby("space", sort=False):
         own = known[known["space"] == name]
@@ -102,11 +103,18 @@ def learning_section(record: Record, album: Album) -> Section | None:
 def _search(record: Record, album: Album) -> list[Section]:
     complete = record.complete
     winner = None if record.result is None else record.result["number"]
-    against = partial(draw_error_flops, complete, pareto_front(complete), winner=winner)
-    n = f"n = {len(complete):,}, one seed each"
+    visible = visible_errors([complete["error"]])
+    beyond = visible.beyond(complete["error"])
+    n = f"n = {len(complete):,}, one seed each" + (f", {beyond:,} beyond {visible.high:.0f} %" if beyond else "")
+
+    def against(ax: "Axes") -> None:
+        draw_error_flops(complete, pareto_front(complete), ax, winner=winner)
+        ax.set_ylim(visible.low, visible.high)
+        legend_below(ax, columns=3)
+
     items: list[Item] = []
     if not record.table["state"].eq("pruned").any():
-        items.append(album.picture(*_edf(record, n)))
+        items.append(album.picture(*_edf(record, visible, n)))
     items.append(
         album.picture(
             against,
@@ -119,16 +127,21 @@ def _search(record: Record, album: Album) -> list[Section]:
     return [Section(key="pictures", heading="Errors", items=[Pictures(pictures=pictures)])]
 
 
-def _edf(record: Record, n: str) -> tuple[Draw, str]:
+def _edf(record: Record, visible: VisibleErrors, n: str) -> tuple[Draw, str]:
     """Return how the EDF of a search is drawn and what is said of it: a band is for random draws alone."""
     complete = record.complete
     what = f"Error EDF: the share of networks with at most this validation error, {n}."
     if record.is_adaptive or len(complete) < 2:
         why = "the sampler chose its networks, they are no sample of the space" if record.is_adaptive else "n is 1"
-        return partial(draw_edf, complete, label=record.name), f"{what} No band: {why}."
+
+        def draw_alone(ax: "Axes") -> None:
+            draw_edf(complete, ax, label=record.name)
+            ax.set_xlim(visible.low, visible.high)
+            legend_below(ax)
+
+        return draw_alone, f"{what} No band: {why}."
     panel = population_panel(record.table)
-    visible = visible_errors([population.errors for population in panel.populations])
-    look = looks(population.name for population in panel.populations)
+    look = _looks(population.name for population in panel.populations)
     draw = partial(draw_panel, panel, looks=look, visible=visible, title="", shown=panel.populations[0].name)
     return draw, f"{what} Band: 95 %, simultaneous (DKW)."
 
@@ -136,7 +149,7 @@ def _edf(record: Record, n: str) -> tuple[Draw, str]:
 def _study(record: Record, album: Album) -> list[Section]:
     table = record.table
     populations = [(str(name), rows) for name, rows in record.complete.groupby("space", sort=False)]
-    look = looks(table["space"].astype(str))
+    look = _looks(table["space"].astype(str))
     failures = table["space"].astype(str)[table["state"] == "failed"].value_counts()
     failed = {name: int(failures.get(name, 0)) for name in look}
     sections = [
@@ -176,7 +189,7 @@ def _edfs(record: Record, look: dict[str, Look], album: Album) -> list[Item]:
     ]
     pictures = []
     for name, comparison, panel in claims:
-        sides = {**looks(population.name for population in panel.populations), **look}
+        sides = {**_looks(population.name for population in panel.populations), **look}
         draw = partial(draw_panel, panel, looks=sides, visible=visible, title="")
         level = next((p.band.level for p in panel.populations if p.band is not None), None)
         band = "" if level is None else f" Bands: {100 * level:g} %, simultaneous."
@@ -236,3 +249,10 @@ def _checks(record: Record, album: Album) -> list[Item]:
             album.picture(draw, f"{check.stated.name} ({check.verdict}), n = {check.n:,} networks.", height=2.9)
         )
     return [Pictures(pictures=pictures)] if pictures else []
+
+
+def _looks(names: Iterable[str]) -> dict[str, Look]:
+    """Return the look of each population, with hatches half as dense: as SVG they take less room."""
+    return {
+        name: dataclasses.replace(look, hatch=look.hatch[: len(look.hatch) // 2]) for name, look in looks(names).items()
+    }

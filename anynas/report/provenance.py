@@ -26,7 +26,7 @@ def rungs_section(record: Record) -> Section | None:
         rows.append([str(rung), f"{epochs:,}", f"{len(reached):,}", f"{len(ended):,}", best])
     items: list[Item] = [
         Table(
-            caption="Rungs of the search: trials that finished each, those that came no further, and their least error in percent",
+            caption="Trials that finished each rung, those that came no further, and their least error in percent",
             columns=["rung", "epochs", "finished", "came no further", "best of these"],
             rows=rows,
         )
@@ -35,7 +35,7 @@ def rungs_section(record: Record) -> Section | None:
         spent, in_full = record.result["epochs_trained"], record.result["epochs_in_full"]
         share = f" ({spent / in_full:.0%})" if in_full else ""
         items.append(Text(text=f"Trained were {spent:,} epochs of the {in_full:,} that full training takes{share}."))
-    text = "Trials that paused and did not go on are pruned: their errors are of other fidelities, and in no picture above."
+    text = "Trials that did not go on are pruned: their errors are of other fidelities, and not among those above."
     return Section(key="rungs", heading="Rungs", items=[*items, Text(text=text)])
 
 
@@ -78,7 +78,6 @@ def provenance_section(record: Record) -> Section:
             ("space", ", ".join(f"{part['space']['name']} (digest {part['space']['digest']})" for part in parts)),
         ]
     facts += [
-        ("recipe", _each(_recipe(text) for text in table["recipe"].unique()) if "recipe" in table else UNKNOWN),
         ("anynas", _each(complete["anynas_version"])),
         ("torch", _each(complete["torch_version"])),
         ("git commit", _each(complete["git_commit"])),
@@ -89,6 +88,7 @@ def provenance_section(record: Record) -> Section:
     ]
     if record.status is not None:
         facts.append(("last trial finished", record.status.last_finished or "none yet"))
+    facts.append(("recipe", _each(map(_recipe, table["recipe"].unique())) if "recipe" in table else UNKNOWN))
     note = (
         "Errors are top-1, in percent, on validation images; test images are for winners alone. One flop is one "
         "multiply-add, counted at the regime's input."
@@ -114,4 +114,9 @@ def _bounds(bounds: Any) -> str:
 
 
 def _recipe(text: str) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in json.loads(text).items())
+    return ", ".join(f"{name.replace('_', ' ')} {written(value)}" for name, value in json.loads(text).items())
+
+
+def written(value: Any) -> str:
+    """Return a plain value as a TOML file has it, but for quotes."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

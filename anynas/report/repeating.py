@@ -1,5 +1,6 @@
 """The command that repeats a run, from what identifies it; and the files that it needs, where options do not do."""
 
+import dataclasses
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from anynas.designspace import DesignSpace, builtin_spaces, load_space
 from anynas.regimes import REGIMES
 from anynas.report.page import Item, Listing, Section, Text
+from anynas.report.provenance import written
 from anynas.report.record import Record
 from anynas.study.definition import builtin_studies, load_study
 
@@ -39,13 +41,13 @@ def _search(record: Record) -> list[Item]:
     elif own is None or own.images != fidelity["images"] or own.resolution != fidelity.get("resolution"):
         words += ["--fidelity", "fidelity.toml"]
         files.append(Listing(caption="fidelity.toml", text=_toml(fidelity)))
-    if space is None or recipe != _fields(space.regime.recipe):
+    if space is None or recipe != dataclasses.asdict(space.regime.recipe):
         words += ["--recipe", "recipe.toml"]
         files.append(Listing(caption="recipe.toml", text=_toml(recipe)))
     bounds = identity.get("bounds")
     for band in BANDS:
         if isinstance(bounds, dict) and bounds.get(band):
-            words += [f"--{band}", ":".join(bounds[band])]
+            words += [f"--{band}", ":".join(f"{float(end):.15g}" for end in bounds[band])]
     if identity.get("rungs", 1) > 1:
         words += ["--rungs", str(identity["rungs"]), "--reduction", str(identity["reduction"])]
     workers = record.status.workers if record.status is not None else None
@@ -56,11 +58,8 @@ def _search(record: Record) -> list[Item]:
     ]
     items += files
     if space is None:
-        items.append(
-            Text(
-                text=f"{name}.toml is a file of the user's: its space must have the digest {identity['space']['digest']}."
-            )
-        )
+        text = f"{name}.toml is a file of the user's: its space must have the digest {identity['space']['digest']}."
+        items.append(Text(text=text))
     if record.is_adaptive:
         items.append(
             Text(
@@ -101,18 +100,8 @@ def _space(identity: Mapping[str, Any]) -> DesignSpace | None:
     return space if space.digest == identity["space"]["digest"] else None
 
 
-def _fields(settings: Any) -> dict[str, Any]:
-    import dataclasses
-
-    return dataclasses.asdict(settings)
-
-
 def _toml(fields: Mapping[str, Any]) -> str:
     """Return plain fields as a TOML file has them."""
 
-    def text(value: Any) -> str:
-        if isinstance(value, bool):
-            return str(value).lower()
-        return f'"{value}"' if isinstance(value, str) else str(value)
-
-    return "\n".join(f"{name} = {text(value)}" for name, value in fields.items())
+    quoted = {name: f'"{value}"' if isinstance(value, str) else written(value) for name, value in fields.items()}
+    return "\n".join(f"{name} = {value}" for name, value in quoted.items())

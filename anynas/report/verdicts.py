@@ -1,16 +1,17 @@
 """What a reader asks first: the verdicts of a study, the winner of a search."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from anynas.analysis.comparison import NAMES
 from anynas.report.networks import network_item
-from anynas.report.page import Facts, Item, Section, Table, Text, Verdict
+from anynas.report.page import Facts, Item, Section, Table, Text, Verdict, Verdicts
 from anynas.report.record import Record
 from anynas.terminal import count, plural
 
 if TYPE_CHECKING:
+    from anynas.study import judging
     from anynas.study.checking import Answer
-    from anynas.study.judging import JudgedClaim, Verdicts
 
 MINUS = "\u2212"
 
@@ -19,12 +20,10 @@ def verdict_section(record: Record) -> Section:
     """Return a study's verdicts, with what must be known beside them, and its populations."""
     verdicts = record.verdicts
     assert verdicts is not None
-    items: list[Item] = [Text(text=f"{_first(notice)}.", is_note=True) for notice in verdicts.notices]
-    items += [_claim(claim) for claim in verdicts.claims]
-    items += [_check(check) for check in verdicts.checks]
-    if not verdicts.claims and not verdicts.checks:
-        items.append(Text(text="This study claims nothing."))
-    items.append(Text(text=_how(verdicts)))
+    judged = [*map(_claim, verdicts.claims), *map(_check, verdicts.checks)]
+    items: list[Item] = [Text(text=_counts(verdicts))]
+    items += [Text(text=f"{_first(notice)}.", is_note=True) for notice in verdicts.notices]
+    items += [Verdicts(verdicts=judged), Text(text=_how(verdicts))] if judged else []
     columns = ["population", "n", "failed", "diverged", "trimmed mean", "median", "best", "median params"]
     rows = [_population(row) for row in verdicts.populations]
     caption = "Populations: complete of planned trials, and validation errors in percent"
@@ -43,7 +42,7 @@ def winner_section(record: Record) -> Section:
     best = record.complete.loc[record.complete["error"].idxmin()]
     facts = [
         ("validation error, one seed", f"{best['error']:.2f} %"),
-        ("flops", f"{count(best['flops'])} multiply-adds"),
+        ("flops (multiply-adds)", count(best["flops"])),
         ("params", count(best["params"])),
     ]
     note = (
@@ -66,12 +65,12 @@ def _winner(record: Record, result: dict[str, Any]) -> list[Item]:
     facts = [
         (f"validation error, mean of {plural(len(errors), 'seed')}", f"{result['validation_error_mean']:.2f} %"),
         ("test error", tested),
-        ("flops", f"{count(result['flops'])} multiply-adds"),
+        ("flops (multiply-adds)", count(result["flops"])),
         ("params", count(result["params"])),
     ]
     text = (
-        f"Trial {result['number']}, the best of {plural(result['trials'], 'trial')} by the mean of its validation errors "
-        f"({each} %, one a seed). The test error is that of one further training, with another seed."
+        f"Trial {result['number']}, the best of {plural(result['trials'], 'trial')} by the mean of its validation "
+        f"errors ({each} %, one a seed). The test error is that of one further training, with another seed."
     )
     others = [
         [f"trial {number}", ", ".join(f"{error:.2f}" for error in values), f"{sum(values) / len(values):.2f}"]
@@ -91,16 +90,15 @@ def _winner(record: Record, result: dict[str, Any]) -> list[Item]:
     ]
 
 
-def _claim(claim: "JudgedClaim") -> Verdict:
+def _claim(claim: "judging.JudgedClaim") -> Verdict:
     stated, found = claim.stated, claim.comparison
-    named = stated.says or stated.name
-    title = _first(named) if named == stated.name else f"{_first(named)} ({stated.name})"
+    title = _title(stated.name, stated.says)
     if found is None:
         later = "; more models will do" if claim.too_early else ""
         return Verdict(verdict=claim.verdict, claim=title, lines=[f"Not judged: {claim.reason}{later}."])
     level = f"{100 * (1 - found.alpha):g} %"
     n = f"{found.n_baseline:,} pairs" if found.paired else f"{found.n_baseline:,} and {found.n_candidate:,} networks"
-    claimed = {"no_effect": f"no effect, within {found.margin:g} points" if found.margin else "no effect"}
+    claimed = {"no_effect": f"no effect, within ±{found.margin:g}" if found.margin else "no effect"}
     lines = [
         f"The {NAMES[found.statistic]} of the error of {found.candidate} is {abs(found.difference):.2f} points "
         f"{'lower' if found.difference < 0 else 'higher'} than that of {found.baseline}: {_signed(found.difference)} "
@@ -117,12 +115,25 @@ def _claim(claim: "JudgedClaim") -> Verdict:
 
 
 def _check(check: "Answer") -> Verdict:
-    named = check.stated.says or check.stated.name
-    title = _first(named) if named == check.stated.name else f"{_first(named)} ({check.stated.name})"
+    title = _title(check.stated.name, check.stated.says)
     return Verdict(verdict=check.verdict or "not answered", claim=title, lines=[f"{_first(check.text)}."])
 
 
-def _how(verdicts: "Verdicts") -> str:
+def _title(name: str, says: str) -> str:
+    return f"{name}: {says}" if says else name
+
+
+def _counts(verdicts: "judging.Verdicts") -> str:
+    """Return how many claims and checks there are of each verdict, in a sentence."""
+    parts = []
+    for what, each in (("claim", verdicts.claims), ("check", verdicts.checks)):
+        if each:
+            counted = Counter(one.verdict or "not answered" for one in each)
+            parts.append(f"{plural(len(each), what)}: {', '.join(f'{n} {word}' for word, n in counted.most_common())}")
+    return f"{'; '.join(parts)}." if parts else "This study claims nothing."
+
+
+def _how(verdicts: "judging.Verdicts") -> str:
     ways = [
         f"A difference is candidate {MINUS} baseline in points of validation error: below 0 the candidate is better."
     ]

@@ -14,7 +14,7 @@ from anynas.report.provenance import provenance_section, rungs_section, trouble_
 from anynas.report.record import Record, read_record
 from anynas.report.repeating import repeating_section
 from anynas.report.verdicts import verdict_section, winner_section
-from anynas.status import Driver, Status
+from anynas.status import Driver
 from anynas.store import Run
 from anynas.terminal import plural
 from anynas.views.status import asks, how
@@ -62,20 +62,26 @@ def report_page(record: Record) -> Page:
         provenance_section(record),
         repeating_section(record),
     ]
-    asked = [] if record.status is None else [f"{text[:1].upper()}{text[1:]}." for text in _asked(record.status)]
     return Page(
         title=f"Search of {record.name}" if is_search else f"Study {record.name}",
         description="" if record.verdicts is None else record.verdicts.description,
         state=_state(record),
         is_finished=record.is_finished,
-        asked=asked,
+        asked=[f"{text[:1].upper()}{text[1:]}." for text in _asked(record)],
         sections=[section for section in sections if section is not None],
         footer=f"Made by anynas {__version__} on {now()} from {record.folder.name}.",
     )
 
 
-def _asked(status: Status) -> list[str]:
-    return [asks(status.question), how(status.question)]
+def _asked(record: Record) -> list[str]:
+    """Return what is asked, in a line or two."""
+    if record.status is not None:
+        return [asks(record.status.question), how(record.status.question)]
+    assert record.results is not None
+    last = record.results.last
+    counts = [plural(len(last.models), "population"), plural(len(last.claims), "claim")]
+    counts += [plural(len(last.checks), "check")] if last.checks else []
+    return [f"{', '.join(counts)}; seed {last.seed}"]
 
 
 def _state(record: Record) -> str:

@@ -18,6 +18,7 @@ LEAST = 3.0  # of the narrowest
 BLOCK, MOST = 9.0, 150.0  # length of a block, and of a part: one with many has shorter blocks
 SPACE = 10.0  # between two parts
 LETTER, LINE = 6.6, 12.5  # a letter's width at most, and a line's height, of labels
+LARGE, SMALL = 1.3, 0.9  # how large it may become where there is room, and how small where there is not
 HEAD = 14.0  # above the parts: their widths
 
 
@@ -100,7 +101,8 @@ def network_diagram(architecture: Architecture, *, input_shape: Shape, num_class
     words = escape("; ".join(part.text for part in parts))
     return (
         f'<svg class="network" role="img" aria-label="{words}" viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'width="{width:.0f}" height="{height:.0f}" font-size="10" font-family="sans-serif">'
+        f'style="width: {LARGE * width:.0f}px; min-width: {SMALL * width:.0f}px; max-width: 100%; height: auto" '
+        f'font-size="10" font-family="sans-serif">'
         f"{line}{''.join(drawn)}</svg>"
     )
 
@@ -143,7 +145,7 @@ def _last_images(layer: Layer, shape: Shape) -> Shape:
 
 
 def _name(layer: Layer, of: str, number: int) -> str:
-    if isinstance(layer, Sequence) and of != "linear layer":
+    if isinstance(layer, Sequence) and (layer.name or of != "linear layer"):
         return layer.name or f"part {number}"
     return {"convolution": "conv", "linear layer": "linear"}.get(of, of)
 

@@ -6,6 +6,7 @@ namespaces, links and a date. All of that is taken out, so that equal panels are
 
 import io
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -14,6 +15,7 @@ from anynas.figures.pages import TEXT, Draw
 FONTS = ["DejaVu Sans", "Verdana", "Arial", "Helvetica"]  # the widest first: what replaces it needs no more room
 DPI = 200  # of what is drawn as an image
 DIGITS = re.compile(r"-?\d+\.\d{3,}")  # more than a hundredth of a point is not seen
+UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]")  # what no XML may hold
 HATCHED = re.compile(r"(fill: url\(#([^)]+)\)); fill-opacity: ([\d.]+)")
 REFERENCES = re.compile(r"url\(#([^)]+)\)")
 VECTOR: dict[Any, Any] = {
@@ -41,7 +43,8 @@ def inline_svg(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with seaborn.axes_style("ticks"), rc_context({**TEXT, **VECTOR}):
+    with seaborn.axes_style("ticks"), rc_context({**TEXT, **VECTOR}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")  # a browser has other fonts
         figure = Figure(figsize=(width, height), layout="constrained")  # not pyplot's: no backend is touched
         ax = figure.subplots()
         draw(ax)
@@ -49,7 +52,7 @@ def inline_svg(
         seaborn.despine(figure)
         written = io.BytesIO()
         figure.savefig(written, format="svg", dpi=DPI, metadata={"Date": None})
-    root = ET.fromstring(written.getvalue())
+    root = ET.fromstring(UNREADABLE.sub("\ufffd", written.getvalue().decode("utf-8")))
     for parent in [each for each in root.iter() if len(each)]:
         for child in list(parent):
             if _name(child.tag) in ("metadata", "style"):

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from anynas.architecture import Architecture
 from anynas.report.page import Facts, Network, Networks, Section, Table, Text
 from anynas.report.record import Record
-from anynas.terminal import count
+from anynas.terminal import count, plural
 from anynas.views.diagrams import network_diagram
 from anynas.views.spaces import choices_of
 
@@ -25,7 +25,7 @@ def network_section(record: Record) -> Section | None:
     winner = None if record.result is None else record.result["number"]
     several = record.verdicts is not None
     networks = []
-    legend = Text(text=_legend(complete["architecture"].iloc[0], several=several))
+    legend = Text(text=_legend(best["architecture"].iloc[0], n=len(best), several=several))
     for place, row in enumerate(best.to_dict("records"), 1):
         trial = f"{row['space']}, trial {row['number']}" if several else f"trial {row['number']}"
         facts = [
@@ -77,12 +77,12 @@ def network_item(
     )
 
 
-def _legend(architecture: str, *, several: bool) -> str:
+def _legend(architecture: str, *, n: int, several: bool) -> str:
     stages = "b is the bottleneck ratio, g the group width. " if json.loads(architecture)["family"] == "anynet" else ""
     of = "of all populations" if several else "of the search"
     return (
-        f"The {BEST} networks {of} with the least validation error, one seed each. Drawings: from left to right the "
-        "parts that have weights, as high as they are wide (the number above), with a bar for each block or layer; "
-        f"below, the size of the images that they put out. {stages}Drawings have the widths that are built; tables "
-        "have those that were drawn, before they are rounded so that ratios and groups divide them."
+        f"{plural(n, 'different network')} {of} with the least validation error, one seed each. Drawings: from left to "
+        "right the parts that have weights, as high as they are wide (the number above), with a bar for each block or "
+        f"layer; below, the size of the images that they put out. {stages}Drawings have the widths that are built; "
+        "tables have those that were drawn, before they are rounded so that ratios and groups divide them."
     )

@@ -2,14 +2,16 @@
 
 import dataclasses
 import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import jinja2
 from markupsafe import Markup
 
 FOLDER = Path(__file__).parent
+UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # what no page may hold, and no file
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,13 @@ def _template() -> jinja2.Template:
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_readable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template("page.html")
+
+
+def _readable(value: Any) -> Any:
+    """Return a text with a sign in the place of what no page may hold; markup is our own, and has none."""
+    return UNREADABLE.sub("\ufffd", value) if isinstance(value, str) and not isinstance(value, Markup) else value

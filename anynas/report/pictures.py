@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MANY = 2_000  # networks, above which their points are one image within the SVG
+CLAIMS = 6  # of one picture, so that it fits a printed page
 ENTRY = 0.16  # inches, of a legend's line
 WHAT = {"flops": "flops (multiply-adds)", "params": "params"}
 
@@ -179,14 +180,12 @@ def _edfs(record: Record, look: dict[str, Look], album: Album) -> list[Item]:
         ]
         return [Pictures(pictures=shown)]
     visible = visible_errors([population.errors for _, _, panel in claims for population in panel.populations])
-    items: list[Item] = [
-        album.picture(
-            partial(draw_claims, [(name, comparison) for name, comparison, _ in claims]),
-            f"Claims and what came: differences of error, candidate \u2212 baseline, in points. {BARS}.",
-            height=0.85 * len(claims) + 0.6,
-            wide=True,
-        )
-    ]
+    items: list[Item] = []
+    for part in (claims[begin : begin + CLAIMS] for begin in range(0, len(claims), CLAIMS)):
+        rows = [(name, comparison) for name, comparison, _ in part]
+        names = ", ".join(name for name, _, _ in part)
+        text = f"{names}: differences of error, candidate \u2212 baseline, in points. {BARS}."
+        items.append(album.picture(partial(draw_claims, rows), text, height=0.85 * len(part) + 0.6, wide=True))
     pictures = []
     for name, comparison, panel in claims:
         sides = {**_looks(population.name for population in panel.populations), **look}

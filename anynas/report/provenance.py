@@ -67,7 +67,13 @@ def provenance_section(record: Record) -> Section:
     facts = [
         ("n", f"{len(complete):,} complete of {plural(len(table), 'finished trial')}"),
         ("seed of the run", f"{seed}; each trial has one of its own, from it and its number"),
-        ("a trial", _each(_spent(row) for row in table[["epochs", "images"]].drop_duplicates().to_dict("records"))),
+        (
+            "a trial",
+            _each(
+                _spent(row)
+                for row in table[["epochs", "images"]].drop_duplicates().sort_values("epochs").to_dict("records")
+            ),
+        ),
         ("regime", _each(table["regime"])),
         ("data", str(identity.get("data", UNKNOWN))),
     ]

@@ -12,6 +12,7 @@ from anynas.report.provenance import written
 from anynas.report.record import Record
 from anynas.study.definition import builtin_studies, load_study
 
+CAPTION = "This repeats it in a folder of its own; with --run and the folder of this run it goes on, or is extended."
 BANDS = ("flops", "params", "activations")
 
 
@@ -53,9 +54,7 @@ def _search(record: Record) -> list[Item]:
     workers = record.status.workers if record.status is not None else None
     if record.is_adaptive and workers == 1:
         words += ["--workers", "1"]
-    items: list[Item] = [
-        Listing(caption="In another folder; in this one, with --run, it goes on.", text=shlex.join(words))
-    ]
+    items: list[Item] = [Listing(caption=CAPTION, text=shlex.join(words))]
     items += files
     if space is None:
         text = f"{name}.toml is a file of the user's: its space must have the digest {identity['space']['digest']}."
@@ -78,9 +77,7 @@ def _study(record: Record) -> list[Item]:
     declared = {name: each.models for name, each in load_study(last.study).populations.items()} if shipped else None
     if declared != last.models and len(set(last.models.values())) == 1:
         words += ["--models", str(next(iter(last.models.values())))]
-    items: list[Item] = [
-        Listing(caption="In another folder; in this one, with --run, it goes on.", text=shlex.join(words))
-    ]
+    items: list[Item] = [Listing(caption=CAPTION, text=shlex.join(words))]
     if not shipped:
         text = (
             f"{last.study}.toml is a file of the user's: populations, claims and checks as they stand in claims.json."

@@ -96,7 +96,7 @@ def _claim(claim: "judging.JudgedClaim") -> Verdict:
     if found is None:
         later = "; more models will do" if claim.too_early else ""
         return Verdict(verdict=claim.verdict, claim=title, lines=[f"Not judged: {claim.reason}{later}."])
-    level = f"{100 * (1 - found.alpha):g} %"
+    level = f"{100 * (1 - found.alpha):g}\u00a0%"
     n = f"{found.n_baseline:,} pairs" if found.paired else f"{found.n_baseline:,} and {found.n_candidate:,} networks"
     claimed = {"no_effect": f"no effect, within ±{found.margin:g}" if found.margin else "no effect"}
     lines = [

@@ -15,5 +15,5 @@ def pareto_front(table: "pd.DataFrame", *, against: str = "flops") -> "pd.DataFr
         against: "flops", "params" or "activations".
     """
     by_cost = table.sort_values([against, "error", "number"], kind="stable")
-    least_before = by_cost["error"].cummin().shift(fill_value=math.inf)
+    least_before = by_cost["error"].astype(float).cummin().shift(fill_value=math.inf)
     return by_cost[by_cost["error"] < least_before]

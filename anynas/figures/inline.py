@@ -15,7 +15,7 @@ from anynas.figures.pages import TEXT, Draw
 FONTS = ["DejaVu Sans", "Verdana", "Arial", "Helvetica"]  # the widest first: what replaces it needs no more room
 DPI = 200  # of what is drawn as an image
 DIGITS = re.compile(r"-?\d+\.\d{3,}")  # more than a hundredth of a point is not seen
-UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]")  # what no XML may hold
+UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # what no XML may hold
 HATCHED = re.compile(r"(fill: url\(#([^)]+)\)); fill-opacity: ([\d.]+)")
 REFERENCES = re.compile(r"url\(#([^)]+)\)")
 VECTOR: dict[Any, Any] = {
@@ -69,7 +69,7 @@ def inline_svg(
     root.attrib |= {
         "class": "chart",
         "role": "img",
-        "aria-label": label,
+        "aria-label": UNREADABLE.sub("\ufffd", label),
         "style": "stroke-linejoin: round; stroke-linecap: butt",
     }
     return ET.tostring(root, encoding="unicode")

@@ -45,7 +45,7 @@ def trouble_section(record: Record) -> Section:
     failed = int((table["state"] == "failed").sum())
     diverged = int(((table["state"] == "complete") & (table["reason"] == "diverged")).sum())
     retried = int((table["retries"] > 0).sum()) if "retries" in table else 0
-    counts = f"{failed:,} failed, {diverged:,} diverged, {retried:,} were tried again"
+    counts = f"{failed:,} failed, {diverged:,} diverged, {retried:,} tried again"
     items: list[Item] = [Text(text=f"Of {plural(len(table), 'finished trial')} {counts}.")]
     if len(record.faults):
         rows = [[row["reason"], row["event"], f"{row['times']:,}"] for row in record.faults.to_dict("records")]

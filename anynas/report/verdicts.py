@@ -109,8 +109,9 @@ def _claim(claim: "judging.JudgedClaim") -> Verdict:
         needed = f"; about {found.models_needed:,} models of each population would do" if found.models_needed else ""
         lines.append(f"Undecided: {found.undecided_because}{needed}.")
     if found.missing_baseline or found.missing_candidate:
-        failed = f"{found.missing_baseline:,} trials of the baseline and {found.missing_candidate:,} of the candidate"
-        lines.append(f"{failed} failed; the interval allows for the best and the worst that they may have been.")
+        failed = f"{plural(found.missing_baseline, 'trial')} of the baseline"
+        failed += f" and {found.missing_candidate:,} of the candidate failed"
+        lines.append(f"{failed}; the interval allows for the best and the worst that they may have been.")
     return Verdict(verdict=claim.verdict, claim=title, lines=lines)
 
 

@@ -182,7 +182,7 @@ def test_the_best_networks_are_drawn_and_the_winner_is_named(searched: Reader) -
 
 
 def test_failures_divergence_and_retries_are_counted_with_their_reasons(searched: Reader) -> None:
-    assert "Of 10 finished trials 1 failed, 1 diverged, 1 were tried again." in searched.texts("p")
+    assert "Of 10 finished trials 1 failed, 1 diverged, 1 tried again." in searched.texts("p")
     rows = searched.texts("tr")
     assert "CUDA ran away failed 1" in rows
     assert "a signal tried again 1" in rows

@@ -467,8 +467,11 @@ def test_names_that_mean_something_elsewhere_mean_nothing_here(tmp_path: Path, n
     assert any(shown in text for text in read.texts("text"))
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.text(max_size=40), st.text(max_size=40))
+TEXTS = st.text(max_size=40) | st.text(alphabet="<>&\"'/!-{}%# ab;", max_size=40)
+
+
+@settings(deadline=None, max_examples=100)
+@given(TEXTS, TEXTS)
 def test_any_text_is_read_back_as_it_was(first: str, second: str) -> None:
     table = Table(caption=first, columns=[second, first], rows=[[second, first]])
     section = Section(key="a", heading=first or "-", items=[Text(text=second), table])

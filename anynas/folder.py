@@ -113,6 +113,18 @@ def _locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise RunError where a run's file, or one of those in its folder, cannot be written: the disk is full, say."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{path}: must be writable, with room for what is written; {error.strerror or error}; what is finished is "
+            "safe; mend that, and run the same command again"
+        ) from None
+
+
 def _check_lease(path: Path, takeover: bool) -> None:
     """Raise RunError if a driver on another machine has the run.
 
@@ -170,12 +182,13 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file that is either whole or not there; the driver's lock makes us its only writer."""
     beginning = path.with_name(f".{path.name}")
-    with beginning.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beginning.replace(path)
+    with writing(path):
+        with beginning.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        beginning.replace(path)
 
 
 def now() -> str:

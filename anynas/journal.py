@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anynas.errors import RunError
+from anynas.folder import writing
 
 if TYPE_CHECKING:
     import optuna
@@ -42,17 +43,23 @@ class Journal:
         All spaces are in one Optuna study, which is created once.
 
         Raises:
-            RunError: A line of the journal is damaged.
+            RunError: A line of the journal is damaged, or it cannot be written to, now or later.
         """
         import optuna
 
-        mend(self.path)
-        storage = _storage(self.path)
-        try:
-            study = optuna.load_study(study_name=STUDY, storage=storage)
-        except KeyError:
-            study = optuna.create_study(study_name=STUDY, storage=storage, direction="minimize")
-        yield lambda trial, space: study.add_trial(trial)
+        with writing(self.path):
+            mend(self.path)
+            storage = _storage(self.path)
+            try:
+                study = optuna.load_study(study_name=STUDY, storage=storage)
+            except KeyError:
+                study = optuna.create_study(study_name=STUDY, storage=storage, direction="minimize")
+
+        def add(trial: "optuna.trial.FrozenTrial", space: str) -> None:
+            with writing(self.path):
+                study.add_trial(trial)
+
+        yield add
 
 
 def mend(journal: Path) -> None:
@@ -70,7 +77,11 @@ def mend(journal: Path) -> None:
     torn = content[whole:]
     if torn:
         aside = journal.with_name(f"{journal.name}.torn-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S%f}")
-        aside.write_bytes(torn)
+        try:
+            aside.write_bytes(torn)
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
         with journal.open("r+b") as file:
             file.truncate(whole)
             file.flush()

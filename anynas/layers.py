@@ -154,6 +154,8 @@ def _fields(kind: type) -> list[tuple[str, Any]]:
 
 
 def _canonical_value(value: Any) -> Any:
+    if isinstance(value, (int, float, str)):  # nearly all are, and asking whether it is a dataclass takes longer
+        return value
     if isinstance(value, tuple):
         return [_steps(branch) for branch in value]
     return _steps(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]

@@ -9,12 +9,16 @@
       driver.lock    held by the driver at work
       driver.log     what a detached driver prints
       result.json    what a finished search found; beside it table.csv and pictures
+      warm_start.json  trials of another run that its sampler was told before the first ask, if there were any
       claims.json    what a study claims, as it stood before its first trial and as it is now
 
 An entry is written once, when its trial is finished. Running trials are the driver's own affair, so a crash leaves
 none behind. Where trials pause on rungs, each rung that a trial finishes is an entry, whole in itself: all that is
 known of the trial up to there, state "pruned". A later one of the same trial takes its place. So at any moment the
 record is one of finished trials, and what it says of a trial that goes on holds until that has finished another rung.
+
+The value of Optuna's trial is the error, whatever a search minimises: complexity is among its attributes, and a study
+of one value is what every other program can read.
 """
 
 import contextlib
@@ -77,6 +81,7 @@ class Entry:
     columns: dict[str, Any]  # nominal parameters by column: width_1, depth_3, ...
     point: tuple[float, ...]  # of the unit cube, from which the architecture was decoded
     rung: int = 1  # the last one that it was trained for, from 1
+    misses: tuple[tuple[float, ...], ...] = ()  # points that its sampler proposed before it and learnt from
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,13 +108,13 @@ class Run:
         return [entry for entry in entries if role in (None, entry.role)]
 
     def entries(self, role: str | None = None) -> list[Entry]:
-        """Return the finished trials of a role, or of all roles: by role, population, number."""
+        """Return the finished trials of a role, or of all roles: by role, population, number, seed."""
         latest = {(e.role, e.space, e.number, e.seed): e for e in self.history(role)}
         populations = list(self.identity.get("populations", ()))
 
-        def place(entry: Entry) -> tuple[int, int, int]:
+        def place(entry: Entry) -> tuple[int, int, int, int]:
             position = populations.index(entry.space) if entry.space in populations else 0
-            return list(ROLES).index(entry.role), position, entry.number
+            return list(ROLES).index(entry.role), position, entry.number, entry.seed
 
         return sorted(latest.values(), key=place)
 
@@ -137,11 +142,18 @@ class Run:
         complete = self._complete()
         return complete.loc[complete["error"].idxmin()]
 
+    @property
+    def quantity(self) -> str:
+        """What the front sets against error: the search's second objective, flops where there is none."""
+        others = [name for name in self.identity.get("objectives", ()) if name != "error"]
+        return str(others[0]) if others else "flops"
+
     def front(self) -> "pd.DataFrame":
-        """Return the rows that no other beats in both error and flops, by flops."""
-        by_flops = self._complete().sort_values(["flops", "error", "number"])
-        least_before = by_flops["error"].cummin().shift(fill_value=math.inf)
-        return by_flops[by_flops["error"] < least_before]
+        """Return the rows that no other beats in both error and the run's `quantity`, by that."""
+        quantity = self.quantity
+        by_quantity = self._complete().sort_values([quantity, "error", "number"])
+        least_before = by_quantity["error"].cummin().shift(fill_value=math.inf)
+        return by_quantity[by_quantity["error"] < least_before]
 
     def failures(self) -> "pd.DataFrame":
         """Return the rows of trials that failed, with their reasons."""
@@ -299,15 +311,27 @@ def write_result(run: Run, result: Mapping[str, Any]) -> None:
 def check_identity(path: Path, identity: Mapping[str, Any]) -> None:
     """Raise RunError if the folder is a run that asks something else, or is no run but holds files."""
     if (path / "run.json").exists():
-        existing, asked = _flat(load_run(path).identity), _flat(identity)
-        for name in {**existing, **asked}:
-            if existing.get(name) != asked.get(name):
-                raise RunError(
-                    f"{path}: a run's {name} must not change; it has {_shown(existing.get(name))}, got "
-                    f"{_shown(asked.get(name))}; choose another --run"
-                )
+        for name, has, came in differences(load_run(path).identity, identity):
+            raise RunError(
+                f"{path}: a run's {name} must not change; it has {shown(has)}, got {shown(came)}; choose another --run"
+            )
     elif path.is_file() or (path.is_dir() and any(p.name not in BEGINNINGS for p in path.iterdir())):
         raise RunError(f"{path}: must be a run's folder or a new one; it holds other things; choose another --run")
+
+
+def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the fields in which two identities differ, with both values: "recipe learning_rate", 0.1, 0.2."""
+    one, other = _flat(first), _flat(second)
+    for name in {**one, **other}:
+        if one.get(name) != other.get(name):
+            yield name, one.get(name), other.get(name)
+
+
+def shown(value: Any) -> str:
+    """Return an identity's value as errors show it."""
+    if value is None:
+        return "none"
+    return json.dumps(value) if not isinstance(value, str) else value or "none"
 
 
 def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -320,12 +344,6 @@ def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
         inner = _flat(value) if isinstance(value, dict) else None
         flat |= {name: value} if inner is None else {f"{name} {field}": item for field, item in inner.items()}
     return flat
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "none"
-    return json.dumps(value) if not isinstance(value, str) else value or "none"
 
 
 @functools.lru_cache(maxsize=8)
@@ -352,6 +370,8 @@ def _attributes(entry: Entry) -> dict[str, Any]:
     """Return the entry as user attributes, JSON that is readable in a dashboard."""
     names = [field.name for field in dataclasses.fields(entry) if field.name not in ("result", "architecture")]
     fields = {name: getattr(entry, name) for name in names}
+    if not entry.misses:
+        del fields["misses"]
     result = _json_ready(dataclasses.asdict(entry.result))
     return {**fields, "architecture": entry.architecture.to_dict(), "result": result}
 
@@ -376,6 +396,7 @@ def _entry(trial: "optuna.trial.FrozenTrial") -> Entry:
     result = _numbers(fields.pop("result"))
     curve = tuple(CurvePoint(**{"loss": math.nan, "error": math.nan, **_numbers(p)}) for p in result.pop("curve"))
     fields["point"] = tuple(fields["point"])
+    fields["misses"] = tuple(map(tuple, fields.get("misses", ())))
     architecture = Architecture.from_dict(fields.pop("architecture"))
     unnamed = ("not recorded",) * result.pop("retries", 0)  # of records from before reasons were kept
     result["lost"] = tuple(result.get("lost", unnamed))

@@ -17,7 +17,7 @@ from benchmarks.results import RESULTS, load_results, make_section, save_results
 from benchmarks.sides import run_side
 from benchmarks.tables import markdown, table
 
-SECTIONS = {name: name for name in ("trials", "draws", "driver", "startup", "profile", "ways")}
+SECTIONS = {name: name for name in ("trials", "draws", "driver", "scale", "startup", "profile", "ways")}
 RAY_TUNE = ("pydantic", "requests")  # what it imports beyond Ray
 NEEDED = {"trials": RAY_TUNE, "driver": (*RAY_TUNE, "sqlalchemy"), "startup": RAY_TUNE}  # section -> libraries
 TRAINING = {"trials", "startup", "profile", "ways"}  # sections that train
@@ -88,7 +88,7 @@ def _options(arguments: Sequence[str] | None) -> tuple[list[str], bool, Path]:
     """Return the sections to measure, whether quickly, and the folder for the results."""
     parser = _Parser(
         prog="python -m benchmarks",
-        description="Measure anynas side by side with what a user would pick instead. About half an hour on two cores.",
+        description="Measure anynas side by side with what a user would pick instead. About an hour on two cores.",
     )
     parser.add_argument("--only", metavar="A,B", help=f"some of {','.join(SECTIONS)} (all); others keep their results")
     parser.add_argument("--quick", action="store_true", help="few measurements, to see that it works; needs --out")

@@ -23,7 +23,7 @@ from anynas.training.loop import MakeEngine, train_trial
 from anynas.training.prepared import PreparedData
 from anynas.training.side_by_side import SideBySide
 from anynas.training.worker import Worker, Workplace
-from anynas.trials import Trial
+from anynas.trials import Lost, Paused, Trial, TrialResult
 from benchmarks import ordinary
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -116,10 +116,12 @@ def engine_maker(kind: str, precision: str) -> MakeEngine:
 def _alone(job: Job, worker: Worker, trial: Trial) -> tuple[float, str, float]:
     try:
         with contextlib.nullcontext() if job.kind == "free graph" else worker.conditions():
-            result = train_trial(trial, worker.prepared(trial), engine_maker(job.kind, job.precision))
+            result: TrialResult | Paused | Lost = train_trial(
+                trial, worker.prepared(trial), engine_maker(job.kind, job.precision)
+            )
     except Exception as error:
         result = worker.failure(error)
-    return result.error, result.reason, result.seconds
+    return _told(result)
 
 
 def _ordinary(job: Job, worker: Worker, end: float) -> Iterator[Outcome]:
@@ -144,7 +146,15 @@ def _side_by_side(job: Job, worker: Worker, end: float) -> Iterator[Outcome]:
         if not len(running):
             return
         trial, result = running.next_result()
-        yield _outcome(worker, trial.number, result.error, result.reason, result.seconds)
+        yield _outcome(worker, trial.number, *_told(result))
+
+
+def _told(result: TrialResult | Paused | Lost) -> tuple[float, str, float]:
+    """Return error, reason and seconds; a trial that memory ran out for is not tried again here."""
+    if isinstance(result, Lost):
+        return float("nan"), result.reason, float("nan")
+    result = result.result if isinstance(result, Paused) else result
+    return result.error, result.reason, result.seconds
 
 
 def _outcome(worker: Worker, number: int, error: float, reason: str, seconds: float) -> Outcome:

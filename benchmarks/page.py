@@ -10,6 +10,7 @@ from anynas.terminal import duration
 from benchmarks.__main__ import SECTIONS, load_section
 from benchmarks.measuring import Fact
 from benchmarks.results import RESULTS, Results, load_results
+from benchmarks.scale import gpu_table
 from benchmarks.sides import ROOT
 from benchmarks.tables import about_section, facts_of, markdown_tables
 
@@ -75,6 +76,8 @@ def _section(name: str, measured: dict[str, Any] | None) -> str:
     parts += [f"{_quick(measured)}Measured {'; '.join(about_section(measured))}.", markdown_tables(measured).rstrip()]
     if name == "trials":
         parts.append(error_check(facts_of(measured)))
+    if name == "scale":
+        parts.append(gpu_table(measured["measurements"]))
     return "\n\n".join(parts) + "\n"
 
 

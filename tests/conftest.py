@@ -1,6 +1,9 @@
 """What several parts share: subprocesses that import the anynas under test, executors, a look at what they leave."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # GP's threads would fight each other, and other tests, for the cores
+
 import time
 import uuid
 from collections.abc import Callable, Iterator

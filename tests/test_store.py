@@ -25,7 +25,9 @@ from hypothesis import strategies as st
 from anynas.designspace import load_space
 from anynas.errors import RunError
 from anynas.store import LIST_COLUMNS, Entry, Recorder, Run, load_run, recording, write_result
+from anynas.terminal import text_of
 from anynas.trials import CurvePoint, TrialResult
+from anynas.views.searches import print_faults
 
 SPACE = plain_space()
 DRAWS = SPACE.sample(40, seed=0)
@@ -499,6 +501,35 @@ def test_the_latest_entry_of_a_trial_is_the_trial_and_all_are_history(tmp_path: 
     assert optunas[0].intermediate_values == {1: 29.0}
 
 
+def test_misses_come_back_to_the_last_bit_and_where_there_are_none_the_record_says_nothing(tmp_path: Path) -> None:
+    written = [entry(0), entry(1, misses=((0.1 + 0.2, 1 / 3), (5e-324, 1.0)))]
+    run = write(tmp_path / "run", written)
+    assert run.entries() == written
+    lines = (run.path / "journal.log").read_text().splitlines()
+    assert sum('"misses"' in line for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("objectives", "quantity", "numbers"),
+    [
+        (["error"], "flops", [0, 1, 2]),
+        (["error", "params"], "params", [1, 2]),
+        (["error", "activations"], *("activations", [2])),
+    ],
+)
+def test_the_front_sets_error_against_the_searchs_other_objective(
+    tmp_path: Path, objectives: list[str], quantity: str, numbers: list[int]
+) -> None:
+    costs = [(10, 30, 3), (20, 10, 2), (30, 20, 1)]
+    entries = [
+        entry(number, error=30.0 - 5 * number - (number == 0), flops=flops, params=params, activations=activations)
+        for number, (flops, params, activations) in enumerate(costs)
+    ]
+    run = write(tmp_path / "run", entries, {**IDENTITY, "objectives": objectives})
+    assert run.quantity == quantity
+    assert run.front()["number"].tolist() == numbers
+
+
 def test_a_record_from_before_there_were_rungs_is_read(tmp_path: Path) -> None:
     run = write(tmp_path / "run", [entry(0)])
     journal = run.path / "journal.log"
@@ -664,6 +695,13 @@ def test_confirmations_are_kept_apart_from_the_table(tmp_path: Path) -> None:
     assert confirmations["test_error"][1] == 23.5
 
 
+def test_confirmations_stand_in_one_order_whichever_ended_first(tmp_path: Path) -> None:
+    again = [entry(1, role="confirmation", seed=seed) for seed in (4, 2, 3)]
+    runs = [write(tmp_path / name, order) for name, order in (("one", again), ("other", again[::-1]))]
+    assert runs[0].confirmations().equals(runs[1].confirmations())
+    assert runs[0].confirmations()["seed"].tolist() == [2, 3, 4]
+
+
 def test_a_result_is_there_when_the_search_has_ended(tmp_path: Path) -> None:
     run = write(tmp_path / "run", [entry(0)])
     with pytest.raises(RunError) as caught:
@@ -684,6 +722,49 @@ def test_a_run_says_where_it_is(tmp_path: Path) -> None:
 
 
 # Optuna reads it too
+
+
+# What went wrong
+
+
+def with_result(number: int, **result: Any) -> Entry:
+    before = entry(number)
+    return dataclasses.replace(before, result=dataclasses.replace(before.result, **{"lost": (), **result}))
+
+
+def test_faults_are_counted_by_what_they_are_whether_they_were_got_over_or_not(tmp_path: Path) -> None:
+    died, late = "worker lost (ActorDiedError)", "past its deadline of 9 s"
+    entries = [
+        with_result(0),
+        with_result(1, lost=(died, late)),
+        with_result(2, lost=(died, died), state="failed", error=math.nan, reason=f"{died}, 3 times"),
+        with_result(3, state="failed", error=math.nan, reason="ValueError: no"),
+        dataclasses.replace(with_result(0, lost=(died,)), role="confirmation", seed=8),
+    ]
+    run = write(tmp_path / "run", entries)
+    assert [tuple(row) for row in run.faults().itertuples(index=False)] == [
+        ("tried again", died, 4),
+        ("tried again", late, 1),
+        ("failed", f"{died}, 3 times", 1),
+        ("failed", "ValueError: no", 1),
+    ]
+    assert run.table()["retry_reasons"].tolist() == ["", f"{died}; {late}", f"{died}, 2 times", ""]
+    assert text_of(print_faults, run) == (
+        f"tried again: 4 x {died}; 1 x {late}\nfailed: 1 x {died}, 3 times; 1 x ValueError: no\n"
+    )
+
+
+def test_where_nothing_went_wrong_nothing_is_said_of_it(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [with_result(0)])
+    assert run.faults().empty
+    assert text_of(print_faults, run).strip() == ""
+
+
+def test_a_record_from_before_reasons_were_kept_still_has_its_number_of_retries(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [with_result(0)])
+    journal = run.path / "journal.log"
+    journal.write_text(journal.read_text().replace('"lost": []', '"retries": 2').replace('"lost":[]', '"retries":2'))
+    assert run.entries()[0].result.lost == ("not recorded", "not recorded")
 
 
 def read_by_optuna(run: Run) -> optuna.Study:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anynas.errors import SettingsError, did_you_mean
+from anynas.tables import is_table, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +18,6 @@ TEXTS = (
     "network_key",
 )  # columns that comparisons read, as `anynas table --out` writes them
 NUMBERS = ("number", "error", "flops", "params", "activations")
-ABSENT = ("", "nan", "NaN")  # in a .csv; other words, such as NA, are texts
-ADAPTIVE = ("tpe",)  # samplers that learn from the trials before
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -66,9 +65,10 @@ def check_population(name: str, populations: Populations) -> str:
 
 def _load(path: Path) -> "tuple[pd.DataFrame, bool]":
     """Return a checked table, and whether an adaptive sampler chose its networks."""
-    if path.suffix in (".parquet", ".csv"):
-        table, adaptive = _read(path), False
+    if is_table(path):
+        table, adaptive = read_table(path, texts=TEXTS), False
     else:
+        from anynas.driver.samplers import ADAPTIVE
         from anynas.store import load_run
 
         run = load_run(path)
@@ -86,17 +86,3 @@ def _load(path: Path) -> "tuple[pd.DataFrame, bool]":
     if table["space"].isna().any():
         raise SettingsError(f"{path}: every trial must name its space; {int(table['space'].isna().sum())} do not")
     return table, adaptive
-
-
-def _read(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=list(ABSENT))
-    except OSError as error:
-        raise SettingsError(f"{path}: must be a table that can be read; {error.strerror or 'it cannot'}") from None
-    except (ValueError, NotImplementedError) as error:  # what pandas and pyarrow say of files that are no tables
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise SettingsError(f"{path}: must be a table as anynas table --out writes it; {reason[0]}") from None

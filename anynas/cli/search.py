@@ -28,7 +28,18 @@ def add(commands: Commands) -> None:
     add_bounds(parser, "default: the regime's band of flops")
     parser.add_argument("--trials", type=int, metavar="N", help="trials in all (32, unless --minutes is given)")
     parser.add_argument("--minutes", type=float, metavar="M", help="end within about M minutes")
-    parser.add_argument("--sampler", default="tpe", metavar="NAME", help="tpe (default), random or qmc")
+    parser.add_argument("--sampler", default="tpe", metavar="NAME", help="tpe (default), gp, nsga2, random or qmc")
+    parser.add_argument(
+        "--objectives",
+        default="error",
+        metavar="NAMES",
+        help="what to minimise: error (default), or with flops, params or activations: error,flops",
+    )
+    parser.add_argument(
+        "--warm-start",
+        metavar="PATH",
+        help="tell tpe, gp or nsga2 the trials of an earlier run first: its folder, or its table as .csv or .parquet",
+    )
     add_seed(parser, "all that is drawn")
     parser.add_argument("--data", metavar="NAME", help="data set (the regime's)")
     parser.add_argument("--epochs", type=int, metavar="E", help="epochs of each trial (the regime's)")
@@ -51,10 +62,15 @@ def add(commands: Commands) -> None:
 
 def _search(options: argparse.Namespace) -> int:
     import dataclasses
+    import os
+
+    if options.sampler == "gp":
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # heard when torch is imported; halves the time of an ask
 
     from anynas.designspace import load_space
     from anynas.driver.search import estimate, plan_search, run_plan
     from anynas.figures import draw_search
+    from anynas.folder import writing
     from anynas.progress import Reporter
     from anynas.terminal import make_console
     from anynas.trials import load_fidelity, load_recipe
@@ -70,6 +86,8 @@ def _search(options: argparse.Namespace) -> int:
         minutes=options.minutes,
         seed=options.seed,
         sampler=options.sampler,
+        objectives=options.objectives.split(","),
+        warm_start=options.warm_start,
         flops=options.flops,
         params=options.params,
         activations=options.activations,
@@ -105,6 +123,14 @@ def _search(options: argparse.Namespace) -> int:
         return interrupted(f"what is finished is safe in {plan.path}; the same command goes on")
     print_winner(console, run)
     print_faults(console, run)
-    pictures = draw_search(run.table(), run.front(), run.path, winner=run.result()["number"], seed=options.seed)
+    with writing(run.path):
+        pictures = draw_search(
+            run.table(),
+            run.front(),
+            run.path,
+            winner=run.result()["number"],
+            seed=options.seed,
+            quantity=run.quantity,
+        )
     print_files(console, {"table": run.path / "table.csv", **pictures})
     return 0

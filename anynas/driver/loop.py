@@ -7,6 +7,7 @@ try, at most twice; then the trial is failed, and counted. Trials that pause go 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 
+from anynas.architecture import Architecture
 from anynas.driver.dispatch import work
 from anynas.driver.jobs import Clock, Job, Progress, Setting, trial_seed
 from anynas.driver.rungs import Kept, Ladder, Standings, together
@@ -102,6 +103,7 @@ class _Search:
         self._setting, self._sampler, self._recorder = setting, sampler, recorder
         self._clock, self._progress, self._reuse, self._ladder = clock, progress, reuse, ladder
         self._standings, self._kept = Standings(ladder), Kept()
+        self._network_keys: dict[int, str] = {}  # by a trial's number: each is made once
         self._reusable: dict[str, Entry] = {}  # network key -> the trial that trained it
         self._under_way: dict[str, list[Job]] = {}  # network key -> the job that trains it first, and others that wait
         history = recorder.run.history("search")
@@ -131,7 +133,7 @@ class _Search:
         """Return whether its network was not trained yet; if it was, this trial has the same result so far."""
         if not self._reuse:
             return True
-        key = job.proposal.architecture.network_key
+        key = self._network_key(job.number, job.proposal.architecture)
         if key in self._reusable:
             original = self._reusable[key]
             self._finish(dataclasses.replace(job, rung=original.rung), _repeat(original), original.epochs)
@@ -151,7 +153,7 @@ class _Search:
             setting=self._setting,
             number=number,
             role="search",
-            proposal=Proposal(entry.architecture, entry.point),
+            proposal=Proposal(entry.architecture, entry.point, entry.misses),
             seed=entry.seed,
             rung=entry.rung + 1,
             stop=self._ladder.stop(entry.rung + 1),
@@ -166,7 +168,9 @@ class _Search:
         result = together(job.before, result)
         has_rungs = self._ladder.top > 1
         self._finish(job, result, len(result.curve) if has_rungs else self._setting.fidelity.epochs)
-        waited = self._under_way.pop(job.proposal.architecture.network_key, [])
+        if not self._reuse:
+            return []
+        waited = self._under_way.pop(self._network_key(job.number, job.proposal.architecture), [])
         return [other for other in waited if other is not job and self.needs_training(other)]
 
     def _finish(self, job: Job, result: TrialResult, epochs: int) -> None:
@@ -179,11 +183,18 @@ class _Search:
 
     def _know(self, entry: Entry) -> None:
         self._standings.add(entry.number, entry.result)
-        key = entry.architecture.network_key
-        if self._reuse and entry.result.state != "failed" and not _is_repeat(entry):
+        if not self._reuse:
+            return
+        key = self._network_key(entry.number, entry.architecture)
+        if entry.result.state != "failed" and not _is_repeat(entry):
             self._reusable[key] = entry
         elif key in self._reusable and self._reusable[key].number == entry.number:  # failed after it had paused
             del self._reusable[key]
+
+    def _network_key(self, number: int, architecture: Architecture) -> str:
+        if number not in self._network_keys:
+            self._network_keys[number] = architecture.network_key
+        return self._network_keys[number]
 
 
 class _Given:
@@ -225,10 +236,12 @@ def _in_order_of_asking(history: list[Entry]) -> list[Entry]:
     """
     places: list[tuple[int, bool, int]] = []
     seen: set[int] = set()
+    highest = 0  # of them
     for position, entry in enumerate(history):
         is_later = entry.number in seen
         seen.add(entry.number)
-        places.append((max(seen) if is_later else entry.number, is_later, position))
+        highest = max(highest, entry.number)
+        places.append((highest if is_later else entry.number, is_later, position))
     return [history[position] for *_, position in sorted(places)]
 
 
@@ -249,6 +262,7 @@ def _entry(job: Job, result: TrialResult, epochs: int) -> Entry:
         images=setting.num_images,
         columns=setting.space.columns_at(job.proposal.point),
         point=job.proposal.point,
+        misses=job.proposal.misses,
         rung=job.rung,
     )
 
@@ -257,7 +271,7 @@ def _known(entry: Entry) -> Known:
     state = entry.result.state
     error = None if state == "failed" else entry.result.error
     epochs = entry.epochs if state == "pruned" else None
-    return Known(entry.number, Proposal(entry.architecture, entry.point), error, pruned_after=epochs)
+    return Known(entry.number, Proposal(entry.architecture, entry.point, entry.misses), error, pruned_after=epochs)
 
 
 def _repeat(original: Entry) -> TrialResult:

@@ -16,7 +16,7 @@ import bisect
 import dataclasses
 import itertools
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from anynas.settings import require
@@ -24,6 +24,8 @@ from anynas.trials import Paused, TrialResult
 
 DEFAULT_REDUCTION = 3
 KEPT_BYTES = 2**30  # of paused trials, in the driver; what does not fit is trained anew if its trial goes on
+
+Place = tuple[float, int]  # error and number: of equals the one that began first is better
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,32 +105,10 @@ def make_ladder(epochs: int, *, rungs: int, reduction: int = DEFAULT_REDUCTION) 
     return Ladder(epochs=heights, reduction=reduction)
 
 
-def promotion(ladder: Ladder, errors: Mapping[int, Sequence[float]], waiting: Collection[int]) -> int | None:
-    """Return the trial that goes on: the best that waits on the highest rung where one is among the best.
-
-    Args:
-        ladder: The rungs.
-        errors: By a trial's number, its error on each rung that it finished, whatever became of it afterwards.
-        waiting: Trials that have paused and are not under way.
-
-    Returns:
-        A number; None if no trial that waits is among the best 1 / reduction of its rung. Of equals the least number.
-    """
-    for rung in range(ladder.top - 1, 0, -1):
-        finished = sorted((reached[rung - 1], number) for number, reached in errors.items() if len(reached) >= rung)
-        for _, number in finished[: len(finished) // ladder.reduction]:
-            if number in waiting and len(errors[number]) == rung:
-                return number
-    return None
-
-
-def furthest(errors: Mapping[int, Sequence[float]], waiting: Collection[int]) -> int | None:
-    """Return the best of the trials that wait on the highest rung where any does; None if none waits."""
-    return min(waiting, key=lambda number: (-len(errors[number]), errors[number][-1], number), default=None)
-
-
 class Standings:
     """Where the trials of a search stand; what it answers is a function of the results that it was told.
+
+    Each rung is kept in order, so that a search of many trials does not sort them anew for every decision.
 
     Args:
         ladder: The rungs.
@@ -136,29 +116,47 @@ class Standings:
 
     def __init__(self, ladder: Ladder) -> None:
         self._ladder = ladder
-        self._errors: dict[int, tuple[float, ...]] = {}
-        self._waiting: set[int] = set()
+        self._errors: dict[int, tuple[float, ...]] = {}  # number -> error on each rung that it finished
+        self._finished: list[list[Place]] = [[] for _ in ladder.epochs]  # by rung, best first, whatever came afterwards
+        self._waiting: list[list[Place]] = [[] for _ in ladder.epochs]  # those of them that paused and may go on
         self._is_topped = False  # whether a trial has reached the top
 
     def add(self, number: int, result: TrialResult) -> None:
         """Take what became of a trial, in place of what was known of it; a repeat trains nothing and stands nowhere."""
-        self._errors[number] = self._ladder.errors(result)
-        if result.state == "pruned" and self._errors[number]:
-            self._waiting.add(number)
+        self._forget(number)
+        self._errors[number] = errors = self._ladder.errors(result)
+        for error, finished in zip(errors, self._finished, strict=False):
+            bisect.insort(finished, (error, number))
+        if result.state == "pruned" and errors:
+            bisect.insort(self._waiting[len(errors) - 1], (errors[-1], number))
         self._is_topped |= result.state == "complete" and result.reason != "diverged"
 
     def promote(self) -> int | None:
-        """Return the number of a trial that goes on, which waits no longer; None if no trial is to."""
-        return self._begun(promotion(self._ladder, self._errors, self._waiting))
+        """Return the number of a trial that goes on, which waits no longer; None if no trial is to.
+
+        It is the best that waits on the highest rung where one is among the best 1 / reduction; of equals the least
+        number.
+        """
+        for finished, waiting in zip(self._finished[-2::-1], self._waiting[-2::-1], strict=True):
+            share = len(finished) // self._ladder.reduction
+            if share and waiting and waiting[0] <= finished[share - 1]:
+                return waiting.pop(0)[1]
+        return None
 
     def promote_to_the_end(self) -> int | None:
-        """Likewise where nothing is under way and nothing else will begin: one has to reach the top, if any waits."""
-        return self._begun(None if self._is_topped else furthest(self._errors, self._waiting))
+        """Likewise where nothing is under way and nothing else will begin: one has to reach the top, if any waits.
 
-    def _begun(self, number: int | None) -> int | None:
-        if number is not None:
-            self._waiting.remove(number)
-        return number
+        It is the best of those that wait on the highest rung where any does.
+        """
+        furthest = next(filter(None, reversed(self._waiting)), None)
+        return None if self._is_topped or furthest is None else furthest.pop(0)[1]
+
+    def _forget(self, number: int) -> None:
+        errors = self._errors.pop(number, ())
+        for error, finished in zip(errors, self._finished, strict=False):
+            _remove(finished, (error, number))
+        if errors:
+            _remove(self._waiting[len(errors) - 1], (errors[-1], number))
 
 
 class Kept:
@@ -171,19 +169,28 @@ class Kept:
     """
 
     def __init__(self, limit: int = KEPT_BYTES) -> None:
-        self._limit = limit
+        self._limit, self._bytes = limit, 0
         self._paused: dict[int, Paused] = {}
+        self._places: list[Place] = []  # of those that are kept, best first
 
     def keep(self, number: int, paused: Paused) -> None:
         """Keep a trial, and let go of what has no room."""
-        if paused.num_bytes <= self._limit:
-            self._paused[number] = paused
-        while sum(kept.num_bytes for kept in self._paused.values()) > self._limit:
-            del self._paused[max(self._paused, key=lambda n: (self._paused[n].result.error, n))]
+        self.take(number)
+        if paused.num_bytes > self._limit:
+            return
+        self._paused[number] = paused
+        self._bytes += paused.num_bytes
+        bisect.insort(self._places, (paused.result.error, number))
+        while self._bytes > self._limit:
+            self.take(self._places[-1][1])
 
     def take(self, number: int) -> Paused | None:
         """Hand a trial over; None if it was not kept."""
-        return self._paused.pop(number, None)
+        paused = self._paused.pop(number, None)
+        if paused is not None:
+            self._bytes -= paused.num_bytes
+            _remove(self._places, (paused.result.error, number))
+        return paused
 
 
 def together(before: TrialResult | None, after: TrialResult) -> TrialResult:
@@ -200,6 +207,13 @@ def together(before: TrialResult | None, after: TrialResult) -> TrialResult:
         peak_memory_bytes=max(before.peak_memory_bytes, after.peak_memory_bytes),
         lost=before.lost + after.lost,
     )
+
+
+def _remove(places: list[Place], place: Place) -> None:
+    """Take a place out of an ordered list, if it is there."""
+    index = bisect.bisect_left(places, place)
+    if places[index : index + 1] == [place]:
+        del places[index]
 
 
 def _heights(epochs: int, rungs: int, reduction: int) -> tuple[int, ...]:

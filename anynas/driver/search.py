@@ -4,32 +4,33 @@ import dataclasses
 import itertools
 import math
 import time
+from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from anynas.data import DataSet
 from anynas.designspace import Bounds, DesignSpace, load_space
 from anynas.designspace.bounds import Range
-from anynas.driver.jobs import Clock, Job, Progress, Setting, Silent, trial_seed
-from anynas.driver.loop import run_jobs, run_search
+from anynas.driver.finals import decide, final_trainings_left, num_final_trainings
+from anynas.driver.jobs import Clock, Progress, Setting, Silent
+from anynas.driver.loop import run_search
+from anynas.driver.objectives import ERROR_ALONE, check_objectives
 from anynas.driver.planning import PROBES, asked, data_for, digest_of, make_setting, seconds_per_trial
 from anynas.driver.rungs import DEFAULT_REDUCTION, Ladder, make_ladder
-from anynas.driver.samplers import Proposal, make_sampler
-from anynas.errors import RunError, SettingsError
-from anynas.execution import Executor
-from anynas.execution.choosing import Crew, Workforce, make_crew
+from anynas.driver.samplers import check_sampler, make_sampler
+from anynas.driver.warm_start import WarmStart, keep, warm_start_for
+from anynas.errors import SettingsError
+from anynas.execution.choosing import Crew, make_crew, workforce_from
+from anynas.folder import writing
 from anynas.settings import require
 from anynas.storage import check_storage
-from anynas.store import Entry, Recorder, Run, check_identity, recording, write_result
+from anynas.store import Run, check_identity, recording, write_result
 from anynas.training.worker import Worker
 from anynas.trials import Fidelity, Recipe
 
 DEFAULT_TRIALS = 32
 DEFAULT_SAMPLER = "tpe"
-FINALISTS = 3  # the best so many are trained again
-REPLICATES = 2  # so many times, with other seeds
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +46,18 @@ class SearchPlan:
     minutes: float | None
     path: Path
     ladder: Ladder  # on whose rungs trials pause; of one rung: on none
+    objectives: tuple[str, ...] = ERROR_ALONE
+    warm_start: WarmStart | None = None  # what the sampler is told before its first ask
     storage: str | None = None  # URL of the database with the entries; None: the folder's journal
     takeover: bool = False
 
     @property
     def identity(self) -> dict[str, Any]:
         """What the search asks, JSON-ready: what may not change in a run's folder."""
-        return _identity(self.setting, self.bounds, self.sampler, self.data.name, self.ladder)
+        return {
+            **_identity(self.setting, self.bounds, self.sampler, self.data.name, self.ladder, self.objectives),
+            **({"warm_start": self.warm_start.identity} if self.warm_start else {}),
+        }
 
     @property
     def about(self) -> dict[str, Any]:
@@ -68,7 +74,7 @@ class SearchPlan:
     @property
     def num_final_trainings(self) -> int:
         """Trainings after the search: the best again with other seeds, and the winner once more for its test error."""
-        return FINALISTS * REPLICATES + 1
+        return num_final_trainings(self.objectives)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +95,8 @@ def plan_search(
     minutes: float | None = None,
     seed: int = 0,
     sampler: str = DEFAULT_SAMPLER,
-    objectives: tuple[str, ...] = ("error",),
+    objectives: Sequence[str] = ERROR_ALONE,
+    warm_start: Run | str | Path | None = None,
     flops: Range | None = None,
     params: Range | None = None,
     activations: Range | None = None,
@@ -112,12 +119,13 @@ def plan_search(
     require(trials is None or trials >= 1, f"trials must be at least 1; got {trials}")
     require(minutes is None or minutes > 0, f"minutes must be above 0; got {minutes}")
     require(seed >= 0, f"seed must be at least 0; got {seed}")
-    require(tuple(objectives) == ("error",), f'objectives must be ("error",); got {tuple(objectives)}')
+    objectives = check_objectives(objectives, has_rungs=rungs > 1)
+    check_sampler(sampler, has_rungs=rungs > 1, has_earlier=warm_start is not None)
     given = Bounds(flops=flops, params=params, activations=activations)
     bounds = given if given != Bounds() else Bounds(flops=space.regime.flops)
-    make_sampler(sampler, space, seed=seed, bounds=bounds).ask(0)  # an unknown name or an empty band shows now
+    make_sampler(sampler, space, seed=seed, bounds=bounds).ask(0)  # an empty band shows now
     loaded = data_for(space, data)
-    crew = make_crew(Workforce(**workforce), loaded, space.regime.input_shape)
+    crew = make_crew(workforce_from(workforce, signature(plan_search).parameters), loaded, space.regime.input_shape)
     setting = make_setting(
         space,
         recipe=recipe or space.regime.recipe,
@@ -126,11 +134,11 @@ def plan_search(
         seed=seed,
     )
     ladder = make_ladder(setting.fidelity.epochs, rungs=rungs, reduction=reduction)
-    identity = _identity(setting, bounds, sampler, loaded.name, ladder)
-    path = Path(run) if run is not None else Path("runs") / f"{space.name}-{digest_of(identity)}"
-    check_identity(path, identity)
-    storage = check_storage(path, storage)
-    return SearchPlan(
+    identity = _identity(setting, bounds, sampler, loaded.name, ladder, objectives)
+    source = None if warm_start is None else str(warm_start.path if isinstance(warm_start, Run) else warm_start)
+    named = identity if source is None else {**identity, "warm_start": source}  # not by what is in it, which may grow
+    path = Path(run) if run is not None else Path("runs") / f"{space.name}-{digest_of(named)}"
+    plan = SearchPlan(
         setting=setting,
         bounds=bounds,
         sampler=sampler,
@@ -140,9 +148,13 @@ def plan_search(
         minutes=minutes,
         path=path,
         ladder=ladder,
+        objectives=objectives,
+        warm_start=None if source is None else warm_start_for(path, source, setting, identity),
         storage=storage,
         takeover=takeover,
     )
+    check_identity(path, plan.identity)
+    return dataclasses.replace(plan, storage=check_storage(path, storage))
 
 
 def estimate(plan: SearchPlan) -> Estimate | None:
@@ -154,7 +166,7 @@ def estimate(plan: SearchPlan) -> Estimate | None:
     left = None if plan.trials is None else max(plan.trials - num_searched, 0)
     num_final = plan.num_final_trainings
     if left == 0:
-        num_final = max(num_final - (len(finished) - num_searched), 0)
+        num_final = final_trainings_left(finished, plan.objectives)
     if left == num_final == 0:
         return Estimate(
             seconds_per_trial=0.0, total_seconds=0.0, trials=0, num_final_trainings=0, workers=plan.crew.num_workers
@@ -182,7 +194,8 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
     """Search a space for its best network within bounds, and return the run, whose `result` tells the winner.
 
     The best three are trained again with two more seeds each; the one with the least mean validation error wins, so
-    that it is not merely the luckiest; then it is trained once more, and only there is a test error computed.
+    that it is not merely the luckiest; then it is trained once more, and only there is a test error computed. With two
+    objectives five networks of the front are trained again instead, and `result` tells them too, as "front".
 
     Running the same call again goes on where it was interrupted; more trials, or other workers, extend it.
 
@@ -190,12 +203,17 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
         space: A space, a built-in one's name, or the path of a TOML file.
         progress: Who is told how it goes; None tells nobody.
         **settings: Each may be left out:
-            trials (32 unless minutes are given); minutes: a budget of time; seed (0); sampler "tpe", "random" or "qmc";
+            trials (32 unless minutes are given); minutes: a budget of time; seed (0);
+            sampler "tpe", "gp", "nsga2", "random" or "qmc";
             rungs (1) and reduction (3): trials pause on rungs, the top of which is the fidelity's epochs and each other
                 one about 1 / reduction of the one above it, and about one of `reduction` goes on: asynchronous
                 successive halving, for more networks in less time; winner and finalists are trained in full;
-            objectives: ("error",); flops, params, activations: (low, high), the regime's band of flops if none is
-                given;
+            objectives: ("error",), or with one of "flops", "params" and "activations" beside it: then the front of both
+                is searched for, and trials cannot pause on rungs;
+            warm_start: another run, its folder, or its table (.csv or .parquet): its complete trials are told to the
+                sampler before the first ask, in place of random draws, and not proposed again; they must be of this
+                space and trained as this search's are;
+            flops, params, activations: (low, high), the regime's band of flops if none is given;
             regime: the space's own; data: the regime's; recipe, fidelity: the regime's;
             executor, workers, address, device, gpus_per_trial, memory_bytes, deadline_seconds: who trains, see
                 `Workforce`;
@@ -217,10 +235,19 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
         expected: From `estimate`, for the time to keep free at the end of a budget of minutes; made here if needed.
     """
     started = time.monotonic()
-    sampler = make_sampler(plan.sampler, plan.setting.space, seed=plan.setting.seed, bounds=plan.bounds)
+    sampler = make_sampler(
+        plan.sampler,
+        plan.setting.space,
+        seed=plan.setting.seed,
+        bounds=plan.bounds,
+        objectives=plan.objectives,
+        earlier=plan.warm_start.trials if plan.warm_start else (),
+    )
     with recording(
         plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover, about=plan.about
     ) as recorder:
+        if plan.warm_start is not None:
+            keep(plan.warm_start, recorder.run.path)
         if plan.minutes is not None and expected is None:
             expected = estimate(plan)
         executor = plan.crew.on_demand(progress.note)
@@ -235,17 +262,21 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
                 progress=progress,
                 ladder=plan.ladder,
             )
-            result = _decide(plan, entries, executor, recorder, progress)
+            result = decide(plan.setting, plan.objectives, plan.ladder, entries, executor, recorder, progress)
         finally:
             executor.close()
         write_result(recorder.run, result)
-        recorder.run.table().to_csv(recorder.run.path / "table.csv", index=False)
+        table = recorder.run.path / "table.csv"
+        with writing(table):
+            recorder.run.table().to_csv(table, index=False)
         return recorder.run
 
 
-def _identity(setting: Setting, bounds: Bounds, sampler: str, data: str, ladder: Ladder) -> dict[str, Any]:
+def _identity(
+    setting: Setting, bounds: Bounds, sampler: str, data: str, ladder: Ladder, objectives: tuple[str, ...]
+) -> dict[str, Any]:
     rungs = {"rungs": ladder.top, "reduction": ladder.reduction} if ladder.top > 1 else {}  # as before there were any
-    return {"study": "search", "data": data, **asked(setting, bounds, sampler), "objectives": ["error"], **rungs}
+    return {"study": "search", "data": data, **asked(setting, bounds, sampler), "objectives": [*objectives], **rungs}
 
 
 def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float) -> Clock:
@@ -257,62 +288,3 @@ def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float) -> Cloc
     clock = Clock(plan.minutes * 60 - spent - reserve)
     clock.saw(per_trial)
     return clock
-
-
-def _decide(
-    plan: SearchPlan, entries: list[Entry], executor: Executor, recorder: Recorder, progress: Progress
-) -> dict[str, Any]:
-    """Train the best again, choose the winner by its mean, and compute its test error."""
-    complete = [entry for entry in entries if entry.result.state == "complete"]
-    if not complete:
-        reasons = "; ".join(sorted({entry.result.reason for entry in entries} - {""})) or "there was no time for one"
-        raise RunError(f"{plan.path}: at least one trial must be complete; none is ({reasons})")
-    finalists: dict[str, Entry] = {}
-    for entry in sorted(complete, key=lambda e: (e.result.error, e.number)):
-        finalists.setdefault(entry.architecture.network_key, entry)
-    best = list(finalists.values())[:FINALISTS]
-    jobs = [_again(plan, entry, replicate, "confirmation") for entry in best for replicate in range(1, REPLICATES + 1)]
-    confirmed = run_jobs(executor, recorder, jobs, stage="confirm", progress=progress)
-    errors = {entry.number: [entry.result.error] for entry in best}
-    for entry in confirmed:
-        if entry.result.state == "complete":
-            errors[entry.number].append(entry.result.error)
-    winner = min(best, key=lambda entry: (float(np.mean(errors[entry.number])), entry.number))
-    (tested,) = run_jobs(
-        executor,
-        recorder,
-        [_again(plan, winner, REPLICATES + 1, "test")],
-        stage="test",
-        progress=progress,
-    )
-    return {
-        "number": winner.number,
-        "key": winner.architecture.key,
-        "architecture": winner.architecture.to_dict(),
-        "validation_errors": errors[winner.number],
-        "validation_error_mean": float(np.mean(errors[winner.number])),
-        "test_error": tested.result.test_error if tested.result.state == "complete" else None,
-        "flops": winner.flops,
-        "params": winner.params,
-        "activations": winner.activations,
-        "finalists": {str(number): values for number, values in errors.items()},
-        "trials": len(entries),
-        "failed": sum(entry.result.state == "failed" for entry in entries),
-        "diverged": sum(entry.result.reason == "diverged" for entry in complete),
-        **(plan.ladder.summary([entry.result for entry in entries]) if plan.ladder.top > 1 else {}),
-    }
-
-
-def _again(plan: SearchPlan, entry: Entry, replicate: int, role: str) -> Job:
-    """Return the entry's architecture as a job with a seed of its own.
-
-    Its number stays that of the trial it repeats.
-    """
-    seed = trial_seed(plan.setting.seed, int(entry.architecture.key, 16), replicate)
-    return Job(
-        setting=plan.setting,
-        number=entry.number,
-        role=role,
-        proposal=Proposal(entry.architecture, entry.point),
-        seed=seed,
-    )

@@ -3,7 +3,8 @@
 import dataclasses
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from anynas.data import DataSet
 from anynas.errors import SettingsError, did_you_mean
@@ -51,6 +52,23 @@ class Workforce:
                 name != "inline" or math.isinf(limit),
                 f"{what} needs workers that may die; got executor inline; use ray or process",
             )
+
+
+def workforce_from(settings: Mapping[str, Any], others: Iterable[str]) -> Workforce:
+    """Return the workforce that is asked for by name.
+
+    Args:
+        settings: Fields of `Workforce`.
+        others: Names that may have been meant, too.
+
+    Raises:
+        SettingsError: A name is unknown, or as `Workforce` does.
+    """
+    known = [field.name for field in dataclasses.fields(Workforce)]
+    for name in settings:
+        if name not in known:
+            raise SettingsError(f'unknown setting "{name}"{did_you_mean(name, [*known, *others])}')
+    return Workforce(**settings)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

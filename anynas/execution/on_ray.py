@@ -10,6 +10,7 @@ import dataclasses
 import logging
 import math
 import os
+import re
 import signal
 import threading
 import time
@@ -213,10 +214,7 @@ class RayExecutor:
         try:
             about = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            cause = getattr(error, "cause", None) or error
-            self._trouble = (
-                f"Ray's workers must start within {START_SECONDS:.0f} s; {type(cause).__name__}: {_first_line(cause)}"
-            )
+            self._trouble = f"Ray's workers must start; one did not ({_cause(error)})"
         else:
             self._trouble = _disagreement(about)
         if self._trouble:
@@ -337,6 +335,13 @@ def _own_signal_handlers() -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             for number, handler in kept.items():
                 signal.signal(number, handler)
+
+
+def _cause(error: Exception) -> str:
+    """Return why an actor did not start: in the words of what it raised itself, if it did."""
+    *_, last = str(error).strip().splitlines() or [""]
+    raised = re.fullmatch(r"(?:\w+\.)*(\w+(?:Error|Exception|Interrupt|Exit): .*)", last)
+    return raised[1] if raised else f"{type(error).__name__}: {_first_line(error)}"
 
 
 def _first_line(error: object) -> str:

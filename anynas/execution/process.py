@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -22,6 +23,7 @@ from anynas.trials import Lost, Trial
 
 CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy torch's and CUDA's threads in mid-air
 STARTED = "started"  # a process's first word
+START_SECONDS = 120.0  # for a process to load torch and say so, where others may be doing the same
 PATIENCE_SECONDS = 5.0  # for a process that was told to end
 
 
@@ -61,7 +63,7 @@ class ProcessExecutor:
         """Wait for a process to answer, to die or to be past its deadline; one that is gone is replaced."""
         while True:
             busy = {slot.connection: slot for slot in self._roster.busy}
-            patience = self._roster.seconds_to_deadline()
+            patience = min([self._roster.seconds_to_deadline(), *(slot.seconds_to_start() for slot in busy.values())])
             for connection in wait(list(busy), None if math.isinf(patience) else patience):
                 slot = busy[connection]  # type: ignore[index]
                 try:
@@ -77,6 +79,9 @@ class ProcessExecutor:
                 return trial, answer
             for slot in self._roster.overdue():
                 return self._replace(slot, past_deadline(self._deadline_seconds))
+            for slot in busy.values():
+                if slot.seconds_to_start() == 0:
+                    return self._replace(slot, Lost(f"worker did not start within {START_SECONDS:g} s"))
 
     def close(self) -> None:
         """End the processes at once; a trial under way is lost."""
@@ -103,7 +108,7 @@ class ProcessExecutor:
         """End a process, put another one in its place, and return what it had with what became of that."""
         if not self._has_started:
             raise ExecutorError(
-                f"worker processes must start; one ended at once ({lost.reason}); try --executor inline to see why"
+                f"worker processes must start; one did not ({lost.reason}); try --executor inline to see why"
             )
         slot.end()
         trial = self._roster.leave(slot)
@@ -123,6 +128,11 @@ class _Slot:
         self.process.start()
         theirs.close()
         self.has_started = False  # it has said so
+        self._hired = time.monotonic()
+
+    def seconds_to_start(self) -> float:
+        """Return how long the process still has to start; infinity if it has."""
+        return math.inf if self.has_started else max(self._hired + START_SECONDS - time.monotonic(), 0.0)
 
     def obituary(self) -> Lost:
         """Return how the process ended by itself; killed as the system does where memory runs out, it may be that."""

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 MANY = 2_000  # networks, above which their points are one image within the SVG
 CLAIMS = 6  # of one picture, so that it fits a printed page
 ENTRY = 0.16  # inches, of a legend's line
-WHAT = {"flops": "flops (multiply-adds)", "params": "params"}
+WHAT = {"flops": "flops (multiply-adds)", "params": "params", "activations": "activations"}
+DRAWN = ("flops", "params")  # of a study
 
 
 class Album:
@@ -104,12 +105,13 @@ def learning_section(record: Record, album: Album) -> Section | None:
 def _search(record: Record, album: Album) -> list[Section]:
     complete = record.complete
     winner = None if record.result is None else record.result["number"]
+    front = pareto_front(complete, against=record.quantity)
     visible = visible_errors([complete["error"]])
     beyond = visible.beyond(complete["error"])
     n = f"n = {len(complete):,}, one seed each" + (f", {beyond:,} beyond {visible.high:.0f} %" if beyond else "")
 
     def against(ax: "Axes") -> None:
-        draw_error_flops(complete, pareto_front(complete), ax, winner=winner)
+        draw_error_flops(complete, front, ax, winner=winner, quantity=record.quantity)
         ax.set_ylim(visible.low, visible.high)
         legend_below(ax, columns=3)
 
@@ -119,7 +121,7 @@ def _search(record: Record, album: Album) -> list[Section]:
     items.append(
         album.picture(
             against,
-            f"Error against flops (multiply-adds) of all complete trials, {n}. On the Pareto front are the networks "
+            f"Error against {WHAT[record.quantity]} of all complete trials, {n}. On the Pareto front are the networks "
             "that no other beats in both.",
             image_below=1.5 if len(complete) > MANY else None,
         )
@@ -205,7 +207,7 @@ def _complexity(
     visible = visible_errors([rows["error"] for _, rows in populations])
     together = pd.concat([rows for _, rows in populations])
     pictures = []
-    for against, what in WHAT.items():
+    for against in DRAWN:
 
         def draw(ax: "Axes", against: str = against) -> None:
             draw_complexity(populations, ax, against=against, looks=look, visible=visible, failed=failed)
@@ -215,7 +217,8 @@ def _complexity(
         pictures.append(
             album.picture(
                 draw,
-                f"Error against {what}, n = {len(together):,}. The Pareto front is that of all populations together.",
+                f"Error against {WHAT[against]}, n = {len(together):,}. The Pareto front is that of all populations "
+                "together.",
                 height=2.9 + ENTRY * (1 + len(populations)),
                 image_below=3.0 if len(together) > MANY else None,
             )

@@ -77,6 +77,10 @@ def provenance_section(record: Record) -> Section:
         ("regime", _each(table["regime"])),
         ("data", str(identity.get("data", UNKNOWN))),
     ]
+    if "objectives" in identity:
+        facts.append(("minimised", " and ".join(identity["objectives"])))
+    if "warm_start" in identity:
+        facts.append(("warm start", f"{plural(identity['warm_start']['trials'], 'trial')} of {record.earlier}"))
     if parts:
         facts += [
             ("sampler", _each(part["sampler"] for part in parts)),

@@ -5,6 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anynas.driver.samplers import ADAPTIVE
+from anynas.driver.warm_start import FILE
 from anynas.errors import RunError
 from anynas.folder import read_json
 from anynas.layers import Shape
@@ -19,7 +21,6 @@ from anynas.study.running import declarations
 if TYPE_CHECKING:
     import pandas as pd
 
-RANDOM = ("random", "qmc")  # samplers that do not look at the trials before
 Images = tuple[Shape, int]  # (C, H, W), and the number of classes
 
 
@@ -60,7 +61,18 @@ class Record:
     @property
     def is_adaptive(self) -> bool:
         """Whether a sampler chose networks by the trials before, so that they are no sample of the space."""
-        return self.verdicts is None and self.identity is not None and self.identity["sampler"] not in RANDOM
+        return self.identity is not None and self.identity.get("sampler") in ADAPTIVE
+
+    @property
+    def quantity(self) -> str:
+        """What the front sets against error: a search's second objective, flops where there is none."""
+        others = [name for name in (self.identity or {}).get("objectives", ()) if name != "error"]
+        return str(others[0]) if others else "flops"
+
+    @property
+    def earlier(self) -> str | None:
+        """Where the trials came from that its sampler was told before its first ask, if there were any."""
+        return str(read_json(self.folder / FILE).get("source")) if "warm_start" in (self.identity or {}) else None
 
     @property
     def is_finished(self) -> bool:

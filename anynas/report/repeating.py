@@ -51,6 +51,10 @@ def _search(record: Record) -> list[Item]:
             words += [f"--{band}", ":".join(f"{float(end):.15g}" for end in bounds[band])]
     if identity.get("rungs", 1) > 1:
         words += ["--rungs", str(identity["rungs"]), "--reduction", str(identity["reduction"])]
+    if len(identity.get("objectives", ())) > 1:
+        words += ["--objectives", ",".join(identity["objectives"])]
+    if record.earlier is not None:
+        words += ["--warm-start", record.earlier]
     workers = record.status.workers if record.status is not None else None
     if record.is_adaptive and workers == 1:
         words += ["--workers", "1"]

@@ -1,6 +1,7 @@
 """What a reader asks first: the verdicts of a study, the winner of a search."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from anynas.analysis.comparison import NAMES
@@ -60,7 +61,6 @@ def winner_section(record: Record) -> Section:
 
 def _winner(record: Record, result: dict[str, Any]) -> list[Item]:
     errors = result["validation_errors"]
-    each = ", ".join(f"{error:.2f}" for error in errors)
     tested = "unknown: its training failed" if result["test_error"] is None else f"{result['test_error']:.2f} %"
     facts = [
         (f"validation error, mean of {plural(len(errors), 'seed')}", f"{result['validation_error_mean']:.2f} %"),
@@ -70,24 +70,45 @@ def _winner(record: Record, result: dict[str, Any]) -> list[Item]:
     ]
     text = (
         f"Trial {result['number']}, the best of {plural(result['trials'], 'trial')} by the mean of its validation "
-        f"errors ({each} %, one a seed). The test error is that of one further training, with another seed."
+        f"errors ({_listed(errors)} %, one a seed). The test error is that of one further training, with another seed."
     )
-    others = [
-        [f"trial {number}", ", ".join(f"{error:.2f}" for error in values), f"{sum(values) / len(values):.2f}"]
-        for number, values in sorted(result["finalists"].items(), key=lambda item: sum(item[1]) / len(item[1]))
-    ]
     heading = f"Trial {result['number']}, {result['key']}"
     space = record.table["space"].iloc[0]
     return [
         Facts(facts=facts, large=True),
         Text(text=text),
         network_item(record, space, result["architecture"], heading=heading, facts=()),
-        Table(
-            caption="The best, trained again: validation errors in percent",
-            columns=["trial", "each seed", "mean"],
-            rows=others,
-        ),
+        _confirmed(record, result),
     ]
+
+
+def _confirmed(record: Record, result: dict[str, Any]) -> Table:
+    """Return those that were trained again: the best, or of two objectives some of the front."""
+    if "front" not in result:
+        rows = [
+            [f"trial {number}", _listed(values), f"{sum(values) / len(values):.2f}"]
+            for number, values in sorted(result["finalists"].items(), key=lambda item: sum(item[1]) / len(item[1]))
+        ]
+        caption = "The best, trained again: validation errors in percent"
+        return Table(caption=caption, columns=["trial", "each seed", "mean"], rows=rows)
+    costs = list(dict.fromkeys(["flops", "params", record.quantity]))
+    rows = [
+        [
+            f"trial {row['number']}",
+            _listed(row["validation_errors"]),
+            f"{row['validation_error_mean']:.2f}",
+            *(count(row[name]) for name in costs),
+            "no: another is better by its mean" if row["dominated"] else "yes",
+        ]
+        for row in result["front"]
+    ]
+    caption = f"The front of error and {record.quantity}, trained again: validation errors in percent"
+    columns = ["trial", "each seed", "mean", *costs, "still of the front"]
+    return Table(caption=caption, columns=columns, rows=rows, words=["still of the front"])
+
+
+def _listed(errors: Sequence[float]) -> str:
+    return ", ".join(f"{error:.2f}" for error in errors)
 
 
 def _claim(claim: "judging.JudgedClaim") -> Verdict:

@@ -76,7 +76,9 @@ def report_page(record: Record) -> Page:
 def _asked(record: Record) -> list[str]:
     """Return what is asked, in a line or two."""
     if record.status is not None:
-        return [asks(record.status.question), how(record.status.question)]
+        objectives = (record.identity or {}).get("objectives", ())
+        both = [f"minimised are {' and '.join(objectives)}: their front"] if len(objectives) > 1 else []
+        return [asks(record.status.question), how(record.status.question), *both]
     assert record.results is not None
     last = record.results.last
     counts = [plural(len(last.models), "population"), plural(len(last.claims), "claim")]

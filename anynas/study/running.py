@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from anynas.driver.loop import run_jobs
 from anynas.driver.planning import asked, data_for, digest_of, make_setting, seconds_per_trial
 from anynas.driver.samplers import Proposal
 from anynas.errors import RunError, SettingsError
-from anynas.execution.choosing import Crew, Workforce, make_crew
+from anynas.execution.choosing import Crew, make_crew, workforce_from
 from anynas.folder import now, read_json, write_json
 from anynas.settings import require, settings_from
 from anynas.storage import check_storage
@@ -83,7 +84,7 @@ def plan_study(
     study = study.with_models(models)
     data = _data(study)
     shape = next(iter(study.populations.values())).space.regime.input_shape
-    crew = make_crew(Workforce(**workforce), data, shape)
+    crew = make_crew(workforce_from(workforce, signature(plan_study).parameters), data, shape)
     settings = {
         name: make_setting(p.space, recipe=p.recipe, fidelity=p.fidelity, data=data, seed=p.seed)
         for name, p in study.populations.items()

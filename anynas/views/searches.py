@@ -1,7 +1,7 @@
 """What the commands print about a search and its run: the plan, the winner, trials, files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -26,6 +26,10 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
         f"{plan.crew.where}",
         f"sampler {plan.sampler}, seed {setting.seed}, executor {plan.crew.workforce.executor}",
     ]
+    if len(plan.objectives) > 1:
+        lines.append(f"objectives {' and '.join(plan.objectives)}: their front")
+    if plan.warm_start is not None:
+        lines.append(f"warm start: {plural(len(plan.warm_start.trials), 'trial')} of {plan.warm_start.source}")
     if plan.ladder.top > 1:
         *lower, top = plan.ladder.epochs
         lines.append(
@@ -62,9 +66,15 @@ def print_winner(console: Console, run: "Run") -> None:
     console.print(f"flops             {count(result['flops'])} multiply-adds")
     console.print(f"params            {count(result['params'])}")
     console.print()
-    console.print("Pareto front of error and flops, one seed each")
-    rows = [[int(r.number), float(r.error), count(r.flops), count(r.params), r.key] for r in run.front().itertuples()]
-    print_table(console, ["trial", "error %", "flops", "params", "key"], rows)
+    console.print(f"Pareto front of error and {run.quantity}, one seed each")
+    costs = list(dict.fromkeys(["flops", "params", run.quantity]))
+    rows = [
+        [int(row["number"]), float(row["error"]), *(count(row[name]) for name in costs), row["key"]]
+        for row in run.front().to_dict("records")
+    ]
+    print_table(console, ["trial", "error %", *costs, "key"], rows)
+    if "front" in result:
+        _print_confirmed(console, result["front"], costs)
     console.print()
     console.print(f"{plural(result['trials'], 'trial')}: {result['failed']} failed, {result['diverged']} diverged")
     if "rungs" in result:
@@ -74,6 +84,23 @@ def print_winner(console: Console, run: "Run") -> None:
         trained, in_full = result["epochs_trained"], result["epochs_in_full"]
         console.print(f"rungs: {', '.join(reached)}")
         console.print(f"trained {trained:,} epochs of {in_full:,} that full training takes: {trained / in_full:.0%}")
+
+
+def _print_confirmed(console: Console, front: list[dict[str, Any]], costs: list[str]) -> None:
+    """Print those of the front that were trained again; one that others beat by its mean is still told."""
+    console.print()
+    console.print("of these, trained again with other seeds")
+    rows = [
+        [
+            row["number"],
+            row["validation_error_mean"],
+            len(row["validation_errors"]),
+            *(count(row[name]) for name in costs),
+            "beaten by its mean" if row["dominated"] else "",
+        ]
+        for row in front
+    ]
+    print_table(console, ["trial", "mean error %", "seeds", *costs, ""], rows)
 
 
 def print_faults(console: Console, run: "Run") -> None:

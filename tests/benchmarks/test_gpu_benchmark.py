@@ -226,7 +226,7 @@ def test_a_trial_without_memory_leaves_its_reason_and_the_next_one_is_trained(mo
         calls.clear()
         found = list(gpu_worker.outcomes(job(trials=(trial(0), trial(1)), streams=streams), Worker(HERE)))
         by_number = {o.number: o for o in found}
-        assert by_number[0].reason == "OutOfMemoryError: CUDA out of memory"
+        assert by_number[0].reason == "out of memory (OutOfMemoryError: CUDA out of memory)"
         assert math.isnan(by_number[0].error)
         assert by_number[1].reason == ""
 

@@ -55,6 +55,31 @@ def run(*arguments, cwd, env=None):
             ["search", "--space", "AnyNetD", "--sampler", "tpo"],
             'anynas: unknown sampler "tpo"; did you mean "tpe"?',
         ),
+        (
+            ["search", "--space", "AnyNetD", "--objectives", "error,flop"],
+            'anynas: unknown objective "flop"; did you mean "flops"?',
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--objectives", "flops,params"],
+            "anynas: objectives must have error among them; got flops, params",
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--objectives", "error,flops", "--rungs", "2", "--epochs", "9"],
+            "anynas: rungs compare trials by error alone, so objectives must be error; got error, flops; leave --rungs "
+            "out",
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--sampler", "nsga2", "--rungs", "2", "--epochs", "9"],
+            "anynas: rungs need a sampler that learns from paused trials, or from none: tpe, random or qmc; got nsga2",
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--sampler", "random", "--warm-start", "runs/earlier"],
+            "anynas: a warm start needs a sampler that learns from trials: tpe, gp or nsga2; got random",
+        ),
+        (
+            ["search", "--space", "AnyNetD", "--warm-start", "runs/earlier"],
+            "anynas: runs/earlier: must be a run's folder, with run.json in it; there is none",
+        ),
         (["search", "--space", "AnyNetD", "--workers", "0"], "anynas: workers must be at least 1; got 0"),
         (["search", "--space", "AnyNetD", "--trials", "0"], "anynas: trials must be at least 1; got 0"),
         (["search", "--space", "AnyNetD", "--minutes", "0"], "anynas: minutes must be above 0; got 0.0"),
@@ -269,6 +294,34 @@ def test_search_ends_with_the_winner_the_front_the_table_and_two_pictures(tmp_pa
     assert again[0] == 0
     assert "all of it is finished: nothing is trained again" in again[1]
     assert again[1].split("\nwinner: ")[1] == out.split("\nwinner: ")[1], "the same command again shows the same end"
+
+
+def test_search_for_two_objectives_ends_with_the_front_and_its_means(tmp_path):
+    asked = ["search", "--space", "AnyNetD", *TINY, "--objectives", "error,params", "--sampler", "nsga2"]
+    code, out, err = run(*asked, "--trials", "4", "--run", "run", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert "objectives error and params: their front\n" in out
+    assert "Pareto front of error and params, one seed each\n" in out
+    assert "error against params: run/error_params.png\n" in out
+    found = anynas.load_run(tmp_path / "run")
+    confirmed = found.result()["front"]
+    assert [row["number"] for row in confirmed] == found.front()["number"].tolist()
+    shown = out.split("of these, trained again with other seeds\n")[1].split("\n\n")[0].splitlines()[1:]
+    assert [line.split()[:3] for line in shown] == [
+        [str(row["number"]), f"{row['validation_error_mean']:.2f}", "3"] for row in confirmed
+    ]
+    assert ["beaten" in line for line in shown] == [row["dominated"] for row in confirmed]
+    code, again, err = run(*asked, "--trials", "4", "--run", "run", "--dry-run", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert "all of it is finished: nothing is trained again\n" in again
+
+
+def test_search_with_gp_from_a_warm_start_says_so(tmp_path):
+    asked = ["search", "--space", "AnyNetD", *TINY, "--trials", "2"]
+    assert run(*asked, "--sampler", "random", "--run", "earlier", cwd=tmp_path)[0] == 0
+    code, out, _ = run(*asked, "--sampler", "gp", "--warm-start", "earlier", "--run", "run", cwd=tmp_path)
+    assert code == 0
+    assert "sampler gp, seed 0, executor inline\nwarm start: 2 trials of earlier\n" in out
 
 
 def test_table_prints_and_writes_all_columns(tmp_path, here, refused):

@@ -480,3 +480,19 @@ def test_a_stratified_draw_is_its_seeds_and_in_no_order() -> None:
     assert not np.array_equal(first[0], other[0])
     assert np.unique(labels[first[0][:50]]).tolist() == [0, 1, 2, 3, 4]
     assert (np.diff(first[0]) < 0).any()
+
+
+def test_a_data_set_is_handed_on_as_arrays_without_a_copy() -> None:
+    data = load_data("fashion-mnist-mini")
+    arrays = data.to_arrays()
+    for array in arrays.values():
+        array.flags.writeable = False  # as an object store has them
+    again = DataSet.from_arrays(data.name, data.num_classes, arrays)
+    for name in ("train", "validation", "test"):
+        before, after = getattr(data, name), getattr(again, name)
+        assert after.images.data_ptr() == before.images.data_ptr()
+        assert after.labels.data_ptr() == before.labels.data_ptr()
+        assert torch.equal(after.images, before.images)
+        assert torch.equal(after.labels, before.labels)
+    assert (again.name, again.num_classes, again.image_shape) == (data.name, data.num_classes, data.image_shape)
+    assert all(torch.equal(*pair) for pair in zip(again.statistics(), data.statistics(), strict=True))

@@ -375,10 +375,23 @@ def test_a_finished_trial_is_recorded_even_if_the_next_cannot_be_handed_over() -
     assert [e.number for e in diary.recorder.all] == [0]
 
 
+@pytest.mark.parametrize("objectives", [("error",), ("error", "params")], ids=len)
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_a_tpe_cut_anywhere_repeats_no_trial(workers: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "trials", "cuts"), [("tpe", 20, (1, 8, 13)), ("nsga2", 40, (1, 12, 13, 30)), ("gp", 11, (9,))]
+)
+def test_an_adaptive_search_cut_anywhere_repeats_no_trial_and_with_one_worker_ends_as_if_it_had_not_been(
+    name: str, trials: int, cuts: tuple[int, ...], workers: int, objectives: tuple[str, ...]
+) -> None:
     space = plain_space(stages=3, depths=[1, 2, 3], widths=range(4, 65, 4))
-    for cut in (1, 8, 13):
+    bounds = Bounds(flops=(1.5e6, 3e6))
+    made = {"seed": 1, "bounds": bounds, "objectives": objectives}
+
+    def known(entries: list[Entry]) -> list[Any]:
+        return [(outcome, e.misses) for outcome, e in zip(outcomes(entries), entries, strict=True)]
+
+    whole = known(search(space=space, sampler=make_sampler(name, space, **made), trials=trials))
+    for cut in cuts:
         recorder = MemoryRecorder()
 
         class Dies(FakeExecutor):
@@ -388,15 +401,16 @@ def test_a_tpe_cut_anywhere_repeats_no_trial(workers: int) -> None:
                 return super().next_outcome()
 
         def attempt(executor: FakeExecutor) -> list[Entry]:
-            sampler = make_sampler("tpe", space, seed=1, bounds=Bounds())
-            return search(space=space, sampler=sampler, executor=executor, recorder=recorder, trials=20)  # noqa: B023
+            sampler = make_sampler(name, space, **made)
+            return search(space=space, sampler=sampler, executor=executor, recorder=recorder, trials=trials)  # noqa: B023
 
         with pytest.raises(KeyboardInterrupt):
             attempt(Dies(workers, seed=cut))
         assert len(recorder.all) == cut
         entries = attempt(FakeExecutor(workers, seed=cut))
-        assert [e.number for e in entries] == list(range(20))
-        assert len({e.architecture.key for e in entries}) == 20
+        assert [e.number for e in entries] == list(range(trials))
+        assert len({e.architecture.key for e in entries}) == trials
+        assert workers > 1 or known(entries) == whole
 
 
 def test_one_worker_gives_tpe_the_table_of_asking_and_telling_in_turn() -> None:

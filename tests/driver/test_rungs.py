@@ -1,14 +1,14 @@
 """The rule of rungs on hand-made cases: which trial goes on, which rungs there are, what is kept and what it cost."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anynas.driver.rungs import Kept, Ladder, Standings, furthest, make_ladder, promotion, together
+from anynas.driver.rungs import Kept, Ladder, Standings, make_ladder, together
 from anynas.errors import SettingsError
 from anynas.trials import CurvePoint, Paused, TrialResult
 
@@ -128,18 +128,77 @@ def test_a_failure_has_the_errors_of_the_rungs_before_it_and_a_repeat_has_none()
 def test_the_trial_that_goes_on(
     errors: dict[int, tuple[float, ...]], waiting: Sequence[int], expected: int | None
 ) -> None:
-    assert promotion(THREE, errors, waiting) == expected
+    assert standings(errors, waiting).promote() == expected
+
+
+def standings(errors: Mapping[int, Sequence[float]], waiting: Collection[int], ladder: Ladder = THREE) -> Standings:
+    """Return standings in which trials have these errors on the rungs that they finished; others than `waiting` failed
+    on their way to the next.
+    """
+    made = Standings(ladder)
+    for number, reached in errors.items():
+        made.add(number, at_rungs(reached, ladder, state="pruned" if number in waiting else "failed"))
+    return made
+
+
+def at_rungs(errors: Sequence[float], ladder: Ladder, *, state: str = "pruned") -> TrialResult:
+    heights = zip((0, *ladder.epochs), ladder.epochs, errors, strict=False)
+    return result([error for below, height, error in heights for _ in range(height - below)], state=state)
 
 
 def test_on_a_ladder_of_one_rung_nothing_goes_on() -> None:
-    assert promotion(Ladder(epochs=(9,)), {n: (n,) for n in range(9)}, range(9)) is None
+    assert standings({n: (n,) for n in range(9)}, range(9), Ladder(epochs=(9,))).promote() is None
 
 
 def test_the_furthest_is_the_best_on_the_highest_rung_where_any_waits() -> None:
     errors = {0: (1,), 1: (9, 8), 2: (9, 7), 3: (9, 1)}
-    assert furthest(errors, {0, 1, 2}) == 2
-    assert furthest(errors, {0}) == 0
-    assert furthest(errors, ()) is None
+    assert standings(errors, {0, 1, 2}).promote_to_the_end() == 2
+    assert standings(errors, {0}).promote_to_the_end() == 0
+    assert standings(errors, ()).promote_to_the_end() is None
+
+
+def rule(ladder: Ladder, errors: Mapping[int, Sequence[float]], waiting: Collection[int]) -> int | None:
+    """The rule as the paper writes it: every rung sorted anew."""
+    for rung in range(ladder.top - 1, 0, -1):
+        finished = sorted((reached[rung - 1], number) for number, reached in errors.items() if len(reached) >= rung)
+        for _, number in finished[: len(finished) // ladder.reduction]:
+            if number in waiting and len(errors[number]) == rung:
+                return number
+    return None
+
+
+@settings(deadline=None)
+@given(
+    events=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 8)), max_size=80),
+    reduction=st.integers(2, 4),
+)
+def test_whatever_order_results_come_in_who_goes_on_is_as_if_all_were_sorted_anew(
+    events: list[tuple[int, int]], reduction: int
+) -> None:
+    """What begins, pauses, ends and fails while others are under way; many errors are equal."""
+    ladder = Ladder(epochs=(1, 3, 9), reduction=reduction)
+    made, errors, waiting, under_way = Standings(ladder), dict[int, tuple[float, ...]](), set[int](), list[int]()
+    for what, error in events:
+        expected = rule(ladder, errors, waiting)
+        if what <= 1 and under_way:  # one that goes on pauses again, or ends
+            number = under_way.pop(0)
+            errors[number] = (*errors[number], error)
+            state = "complete" if len(errors[number]) == ladder.top else "pruned"
+        elif what == 2 and under_way:
+            number, state = under_way.pop(), "failed"
+        elif what <= 4:  # a new one
+            number, state = len(errors), "pruned"
+            errors[number] = (error,)
+        else:
+            assert made.promote() == expected
+            if expected is not None:
+                waiting.remove(expected)
+                under_way.append(expected)
+            continue
+        if state == "pruned":
+            waiting.add(number)
+        made.add(number, at_rungs(errors[number], ladder, state=state))
+    assert made.promote() == rule(ladder, errors, waiting)
 
 
 @settings(deadline=None)
@@ -256,6 +315,17 @@ def test_what_has_no_room_leaves_the_greatest_error_first() -> None:
     assert taken.result.error == 30
     assert kept.take(0) is None, "it is handed over once"
     assert kept.take(2) is not None
+
+
+def test_a_trial_that_pauses_again_is_kept_once_as_it_is_then() -> None:
+    kept = Kept(limit=100)
+    kept.keep(0, paused(30.0, 60))
+    kept.keep(0, paused(20.0, 50))
+    kept.keep(1, paused(40.0, 50))
+    assert kept.take(1) is not None
+    taken = kept.take(0)
+    assert taken is not None
+    assert (taken.result.error, taken.num_bytes) == (20.0, 50)
 
 
 def test_what_is_larger_than_all_the_room_is_not_kept_and_drives_nobody_out() -> None:

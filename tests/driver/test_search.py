@@ -10,11 +10,12 @@ import time
 
 import numpy as np
 import pytest
-from doubles import PLAIN_SPACE, TINY_FIDELITY, without_costs
+from doubles import PLAIN_SPACE, TINY_FIDELITY, plain_space, without_costs
 
 import anynas
+from anynas.driver.jobs import Silent
 from anynas.driver.search import estimate, plan_search
-from anynas.errors import AnynasError
+from anynas.errors import AnynasError, SettingsError
 
 COMMON = {"fidelity": TINY_FIDELITY, "flops": (0, float("inf"))}
 
@@ -86,6 +87,74 @@ def test_more_trials_extend_a_run(plain, tmp_path, undisturbed):
     table, result = undisturbed["random"]
     assert without_costs(run.table()).equals(table)
     assert run.result() == result
+
+
+class Interrupting(Silent):
+    """Presses Ctrl-C when so many trials are finished."""
+
+    def __init__(self, trials):
+        self.left = trials
+
+    def finished(self, entry):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("sampler", "objectives", "trials", "cuts"),
+    [
+        ("tpe", ("error",), 16, (3, 6, 4)),
+        ("tpe", ("error", "params"), 16, (9, 4)),
+        ("nsga2", ("error",), 30, (5, 9, 12)),
+        ("nsga2", ("error", "flops"), 30, (14, 11)),
+        ("gp", ("error", "flops"), 11, (9,)),
+    ],
+)
+def test_an_interrupted_adaptive_search_goes_on_to_the_same_table_and_result(
+    tmp_path, sampler, objectives, trials, cuts
+):
+    space = plain_space(stages=3, depths=[1, 2], widths=range(4, 33, 4))
+    asked = {
+        "sampler": sampler,
+        "objectives": objectives,
+        "trials": trials,
+        "executor": "inline",
+        "fidelity": TINY_FIDELITY,
+        "flops": (0.8e6, 1.2e6),
+    }
+    whole = anynas.search(space, run=tmp_path / "whole", **asked)
+    for trials_before in cuts:
+        with pytest.raises(KeyboardInterrupt):
+            anynas.search(space, run=tmp_path / "run", progress=Interrupting(trials_before), **asked)
+    assert len(anynas.load_run(tmp_path / "run").table()) == sum(cuts)
+    run = anynas.search(space, run=tmp_path / "run", **asked)
+    assert without_costs(run.table()).equals(without_costs(whole.table()))
+    assert run.table()["key"].nunique() == trials
+    assert run.result() == whole.result()
+    assert ("front" in run.result()) == (len(objectives) == 2)
+    assert [entry.misses for entry in run.entries("search")] == [entry.misses for entry in whole.entries("search")]
+
+
+def test_an_interrupted_tpe_on_rungs_goes_on_to_the_same_table(tmp_path):
+    space = plain_space(stages=3, depths=[1, 2], widths=range(4, 33, 4))
+    asked = {**RUNGS, "sampler": "tpe", "trials": 16, "rungs": 3, "executor": "inline", "flops": (0.8e6, 1.2e6)}
+    whole = anynas.search(space, run=tmp_path / "whole", **asked)
+    for finished in (5, 11):
+        with pytest.raises(KeyboardInterrupt):
+            anynas.search(space, run=tmp_path / "run", progress=Interrupting(finished), **asked)
+    run = anynas.search(space, run=tmp_path / "run", **asked)
+    assert any(entry.misses for entry in whole.entries("search"))
+    assert without_costs(run.table()).equals(without_costs(whole.table()))
+
+
+def test_objectives_belong_to_a_run(plain):
+    one = plan_search(plain, **COMMON)
+    both = plan_search(plain, objectives=("flops", "error"), **COMMON)
+    assert one.identity["objectives"] == ["error"]
+    assert both.identity["objectives"] == ["error", "flops"]
+    assert both.path != one.path
+    assert both.path == plan_search(plain, objectives=("error", "flops"), **COMMON).path
 
 
 def test_a_cpu_trial_repeated_gives_the_same_bits(tmp_path):
@@ -352,3 +421,12 @@ def test_a_search_without_one_complete_trial_says_why(plain, tmp_path, monkeypat
         f"{tmp_path / 'run'}: at least one trial must be complete; none is (RuntimeError: out of luck)"
     )
     assert list(anynas.load_run(tmp_path / "run").failures()["reason"]) == ["RuntimeError: out of luck"] * 2
+
+
+def test_a_setting_that_does_not_exist_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(SettingsError) as caught:
+        plan_search("AnyNetD", trails=4)
+    assert str(caught.value) == 'unknown setting "trails"; did you mean "trials"?'
+    with pytest.raises(SettingsError) as caught:
+        plan_search("AnyNetD", gpu_per_trial=0.5)
+    assert str(caught.value) == 'unknown setting "gpu_per_trial"; did you mean "gpus_per_trial"?'

@@ -12,6 +12,7 @@ import pytest
 
 from anynas.architecture import anynet
 from anynas.errors import AnynasError, ExecutorError, SettingsError
+from anynas.execution import process
 from anynas.execution.choosing import OnDemand, Workforce, default_workers, make_executor
 from anynas.training.worker import Workplace
 from anynas.trials import Fidelity, Lost, Paused, Recipe, Trial
@@ -229,7 +230,30 @@ def test_processes_that_cannot_start_say_so():
     finally:
         executor.close()
     assert str(caught.value) == (
-        "worker processes must start; one ended at once (worker exited with code 1); try --executor inline to see why"
+        "worker processes must start; one did not (worker exited with code 1); try --executor inline to see why"
+    )
+
+
+def test_a_process_that_hangs_while_it_starts_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(process, "START_SECONDS", 1.0)
+    with started("process", workers=1) as executor:
+        (slot,) = executor._roster.workers
+        os.kill(slot.process.pid, signal.SIGSTOP)
+        executor.submit(trial(0))
+        with pytest.raises(ExecutorError) as caught:
+            executor.next_outcome()
+    assert str(caught.value) == (
+        "worker processes must start; one did not (worker did not start within 1 s); try --executor inline to see why"
+    )
+
+
+@pytest.mark.ray
+def test_actors_that_cannot_start_say_why_in_their_own_words():
+    nowhere = dataclasses.replace(HERE, device="cuda:9")
+    with pytest.raises(ExecutorError) as caught:
+        make_executor(Workforce(workers=1), nowhere)
+    assert str(caught.value) == (
+        'Ray\'s workers must start; one did not (DeviceError: device must be one of auto, cpu, cuda; got "cuda:9")'
     )
 
 

@@ -53,6 +53,20 @@ def texts_of_legend(ax: Axes) -> list[str]:
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
+@pytest.mark.parametrize(
+    ("quantity", "label"), [("params", "params (thousands)"), ("activations", "activations (thousands)")]
+)
+def test_another_quantity_takes_the_place_of_flops(
+    ax: Axes, complete: pd.DataFrame, front: pd.DataFrame, quantity: str, label: str
+) -> None:
+    renamed, edge = (frame.rename(columns={"flops": quantity}) for frame in (complete, front))
+    draw_error_flops(renamed, edge, ax, winner=3, quantity=quantity)
+    assert ax.get_xlabel() == label
+    (points,) = ax.collections
+    assert sorted(points.get_offsets()[:, 0].tolist()) == [1000.0, 1500.0, 2000.0, 3000.0, 4000.0]
+    assert [line.get_xdata().tolist() for line in ax.lines] == [[1000.0, 2000.0, 3000.0, 4000.0]] * 2 + [[4000.0]]
+
+
 def test_each_trial_is_a_point_at_its_flops_and_error(ax: Axes, complete: pd.DataFrame, front: pd.DataFrame) -> None:
     assert draw_error_flops(complete, front, ax) is ax
     (points,) = ax.collections

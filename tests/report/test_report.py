@@ -246,6 +246,32 @@ def test_trials_on_rungs_are_counted_by_rung_and_no_edf_is_drawn(tmp_path: Path)
     assert "--rungs 2 --reduction 3" in read.texts("code")[0]
 
 
+def test_a_search_of_two_objectives_has_their_front_and_what_became_of_it(tmp_path: Path) -> None:
+    (tmp_path / "plain.toml").write_text(PLAIN_SPACE)
+    common = {"fidelity": TINY_FIDELITY, "flops": (0, 1e9), "executor": "inline"}
+    first = anynas.search(tmp_path / "plain.toml", trials=2, sampler="random", run=tmp_path / "first", **common)
+    run = anynas.search(
+        tmp_path / "plain.toml",
+        trials=3,
+        objectives=("error", "params"),
+        warm_start=first.path,
+        run=tmp_path / "run",
+        **common,
+    )
+    read = report(run)
+    assert "Minimised are error and params: their front." in read.texts("p", class_="asked")
+    assert read.texts("figcaption")[1].startswith("Error against params of all complete trials, n = 3")
+    rows = read.texts("tr")
+    for row in run.result()["front"]:
+        start = f"trial {row['number']} {', '.join(f'{error:.2f}' for error in row['validation_errors'])}"
+        (found,) = [text for text in rows if text.startswith(start)]
+        assert found.endswith("no: another is better by its mean" if row["dominated"] else "yes")
+    facts = read.facts()
+    assert (facts["minimised"], facts["warm start"]) == ("error and params", f"2 trials of {first.path}")
+    options = options_of(read)
+    assert (options.objectives, options.warm_start) == ("error,params", str(first.path))
+
+
 def test_a_run_in_a_database_has_the_same_report(tmp_path: Path) -> None:
     space = tmp_path / "plain.toml"
     space.write_text(PLAIN_SPACE)

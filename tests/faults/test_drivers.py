@@ -1,0 +1,50 @@
+"""A driver on a cluster, killed at any moment: the same command goes on, and nothing of it is left on the nodes."""
+
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from disturbing import command, environment, same, written
+
+import anynas
+from anynas.store import Run
+from benchmarks.local_cluster import LocalCluster
+from benchmarks.soak import leave_lock, tear
+
+MOMENTS = 10
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_driver_killed_at_ten_moments_loses_nothing_and_leaves_nothing_on_the_cluster(
+    folder: Path, undisturbed: Run, cluster: LocalCluster
+) -> None:
+    dice, kept = random.Random(11), [0]
+    asked = command("--trials", "12", "--address", cluster.address)
+    for moment in range(MOMENTS):
+        driver = subprocess.Popen(asked, cwd=folder, env=environment(), stdout=subprocess.DEVNULL)
+        wanted = records(folder) + dice.choice([0, 0, 1, 1, 2])
+        end = time.monotonic() + 60
+        while driver.poll() is None and records(folder) < wanted and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(dice.uniform(0, 6) if wanted == kept[-1] else dice.uniform(0, 0.5))
+        driver.send_signal(signal.SIGKILL)
+        assert driver.wait() == -signal.SIGKILL, "it was at work"
+        assert cluster.left_behind() == []
+        kept.append(records(folder))
+        if moment % 3 == 2 and kept[-1]:  # it might have been writing
+            tear(folder / "run" / "journal.log")
+            leave_lock(folder / "run" / "journal.log")
+    assert kept == sorted(kept), "a finished trial is never lost"
+    done = subprocess.run(asked, cwd=folder, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert same(anynas.load_run(folder / "run"), undisturbed)
+    assert cluster.left_behind() == []
+
+
+def records(folder: Path) -> int:
+    """Return how many trials are recorded."""
+    return written(anynas.load_run(folder / "run")).total() if (folder / "run" / "run.json").exists() else 0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from anynas.driver.search import search
     from anynas.errors import AnynasError
     from anynas.networks import build
+    from anynas.report import write_report
     from anynas.store import Run, load_run
     from anynas.study.judging import Verdicts, judge
     from anynas.study.running import run_study
@@ -57,6 +58,7 @@ _HOMES = {  # public name -> module
     "run_study": "study.running",
     "search": "driver.search",
     "train": "training",
+    "write_report": "report",
 }
 
 __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
@@ -90,6 +92,7 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "run_study",
     "search",
     "train",
+    "write_report",
 ]
 
 

@@ -79,12 +79,12 @@ def write_results(verdicts: Verdicts, results: Results, folder: Path) -> dict[st
         figures = draw_study(
             results.table,
             results.curves,
-            _panels(verdicts, results.table),
+            panels(verdicts, results.table),
             folder,
-            checks=_checks(verdicts, results.table),
-            footer=_footer(verdicts),
+            checks=answered_checks(verdicts, results.table),
+            footer=footer_of(verdicts),
         )
-        (folder / PAGE).write_text(study_page(verdicts, figures, footer=_footer(verdicts)), "utf-8")
+        (folder / PAGE).write_text(study_page(verdicts, figures, footer=footer_of(verdicts)), "utf-8")
     except OSError as error:
         raise SettingsError(f"{folder}: must be a folder that can be written to; {error.strerror or error}") from None
     return {
@@ -98,7 +98,7 @@ def write_results(verdicts: Verdicts, results: Results, folder: Path) -> dict[st
     }
 
 
-def _panels(verdicts: Verdicts, table: "pd.DataFrame") -> list[tuple[str, Comparison, Panel]]:
+def panels(verdicts: Verdicts, table: "pd.DataFrame") -> list[tuple[str, Comparison, Panel]]:
     """Return each judged claim with its populations as they were compared."""
     found = []
     for claim in verdicts.claims:
@@ -109,14 +109,14 @@ def _panels(verdicts: Verdicts, table: "pd.DataFrame") -> list[tuple[str, Compar
     return found
 
 
-def _checks(verdicts: Verdicts, table: "pd.DataFrame") -> "list[tuple[Answer, pd.DataFrame]]":
+def answered_checks(verdicts: Verdicts, table: "pd.DataFrame") -> "list[tuple[Answer, pd.DataFrame]]":
     """Return each answered check with the trials that it looked at."""
     rows_of = {"rank_correlation": measured_twice, "seed_noise": trained_again}
-    answered = (check for check in verdicts.checks if check.verdict is not None)
-    return [(check, rows_of[check.stated.check](table, check.stated)) for check in answered]
+    found = (check for check in verdicts.checks if check.verdict is not None)
+    return [(check, rows_of[check.stated.check](table, check.stated)) for check in found]
 
 
-def _footer(verdicts: Verdicts) -> str:
+def footer_of(verdicts: Verdicts) -> str:
     """Return what every figure says of where its numbers come from."""
     made = verdicts.provenance
     complete = sum(row["complete"] for row in verdicts.populations)

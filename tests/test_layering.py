@@ -38,6 +38,7 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "progress",
     "views",
     "results",
+    "report",
     "cli",
     "__main__",
 ]

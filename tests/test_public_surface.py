@@ -92,6 +92,7 @@ def test_every_public_name_is_called(tmp_path):
     called["run_study"] = len(study.table()) == 2
     verdicts = anynas.judge(study)
     called["judge"] = called["Verdicts"] = isinstance(verdicts, anynas.Verdicts) and verdicts["any"].verdict != ""
+    called["write_report"] = anynas.write_report(run).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert {name: bool(used) for name, used in called.items()} == dict.fromkeys(anynas.__all__, True)
 
 

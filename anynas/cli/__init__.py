@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from anynas import __version__
-from anynas.cli import compare, doctor, power, sample, search, show, spaces, status, study, table
+from anynas.cli import compare, doctor, power, report, sample, search, show, spaces, status, study, table
 from anynas.cli.options import USER_ERROR, Parser, interrupted
 from anynas.errors import AnynasError
 from anynas.folder import ENDINGS
@@ -22,6 +22,7 @@ COMMANDS = (
     table,
     compare,
     power,
+    report,
     doctor,
 )  # in the order of --help; each module has `add`
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ZONE: dict[str, Any] = {"facecolor": "0.88", "edgecolor": "none", "zorder": 0}  # where a difference would not matter
+MOST = 2  # lines of a name; what is longer stands in the text beside a picture
 VERDICTS = {"supported": "black", "contradicted": "white", "undecided": "0.65", None: "0.65"}  # a dot's filling
 SIGNS = {"supported": "o", "contradicted": "X", "undecided": "D", None: "o"}  # and its form
 
@@ -101,7 +102,8 @@ def verdict(comparison: Comparison) -> str:
 
 
 def _row_label(name: str, comparison: Comparison) -> str:
-    return f"{wrapped(name, 3)}\n{_populations(comparison)}\n{wrapped(f'held fixed: {comparison.held}', 3)}"
+    held = wrapped(f"held fixed: {comparison.held}", 3)
+    return f"{wrapped(name, 3, most=MOST)}\n{_populations(comparison, columns=3)}\n{held}"
 
 
 def _result(comparison: Comparison) -> str:
@@ -116,9 +118,10 @@ def _result(comparison: Comparison) -> str:
     )
 
 
-def _populations(comparison: Comparison) -> str:
-    """Return candidate and baseline with their n, a line each."""
-    return (
-        f"{comparison.candidate} (n = {comparison.n_candidate:,})\n"
-        f"\u2212 {comparison.baseline} (n = {comparison.n_baseline:,})"
+def _populations(comparison: Comparison, *, columns: int = 2) -> str:
+    """Return candidate and baseline with their n, a line each unless their names are long."""
+    sides = (
+        (comparison.candidate, f" (n = {comparison.n_candidate:,})"),
+        (f"\u2212 {comparison.baseline}", f" (n = {comparison.n_baseline:,})"),
     )
+    return "\n".join(wrapped(name, columns, most=MOST) + n for name, n in sides)

@@ -5,6 +5,7 @@ faint for a line on white.
 """
 
 import dataclasses
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ DASHES: tuple[tuple[float, ...], ...] = (  # on, off, ... in line widths; () is 
     (9, 1.5, 3, 1.5),
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-LONG = 42  # characters of a label's line
+LONG, MOST = 42, 2  # characters of a label's line, and lines of a name
 HATCHES = ("", "////", "\\\\\\\\", "....", "xxxx", "----", "||||", "++++")
 
 
@@ -73,5 +74,7 @@ def legend_label(
         counts.append(f"{failed:,} failed")
     if errors is not None and visible is not None and (beyond := visible.beyond(errors)):
         counts.append(f"{beyond:,} beyond {visible.high:.0f} %")
-    label = f"{name} ({', '.join(counts)})"
-    return label if len(label) <= LONG else label.replace(" (n = ", "\n(n = ")
+    told = f"({', '.join(counts)})"
+    if len(name) + 1 + len(told) <= LONG:
+        return f"{name} {told}"
+    return f"{textwrap.fill(name, LONG, max_lines=MOST, placeholder=' …')}\n{told}"

@@ -28,6 +28,7 @@ TEXT: dict[Any, Any] = {
     "legend.title_fontsize": SMALL,
     "hatch.linewidth": 0.4,
     "axes.unicode_minus": True,
+    "text.parse_math": False,  # a name with dollars in it is no formula
 }
 
 
@@ -112,9 +113,9 @@ def save_pages(
     return made
 
 
-def wrapped(text: str, columns: int = 2) -> str:
-    """Return text in lines that fit above or below one of so many panels side by side."""
-    return textwrap.fill(text, 104 // columns - 4)
+def wrapped(text: str, columns: int = 2, *, most: int | None = None) -> str:
+    """Return text in lines that fit above or below one of so many panels side by side; what `most` lines hold of it."""
+    return textwrap.fill(text, 104 // columns - 4, max_lines=most, placeholder=" \u2026")
 
 
 def legend_below(ax: "Axes", *, title: str | None = None, columns: int = 1, part: slice = slice(None)) -> None:

@@ -82,12 +82,28 @@ def draw_error_flops(
     unit, label = UNITS[quantity]
     scaled = table.assign(**{quantity: table[quantity] / unit})
     seaborn.scatterplot(scaled, x=quantity, y="error", ax=ax, color=INK, alpha=0.6, s=28, label="trials")
-    edge = front.assign(**{quantity: front[quantity] / unit})
-    ax.step(edge[quantity], edge["error"], where="post", color=ACCENT, label="Pareto front")
-    ax.plot(edge[quantity], edge["error"], "o", color=ACCENT, markersize=5)
+    draw_front(front, ax, against=quantity, unit=unit)
     if winner is not None:
         chosen = scaled[scaled["number"] == winner]
         ax.plot(chosen[quantity], chosen["error"], "o", mfc="none", mec="black", markersize=13, label="winner")
     ax.set(xlabel=label, ylabel="validation error (%)")
     ax.legend(frameon=False)
+    return ax
+
+
+def draw_front(
+    front: "pd.DataFrame", ax: "Axes", *, against: str = "flops", unit: float = 1e6, colour: str = ACCENT
+) -> "Axes":
+    """Draw the front as a staircase: up to the next network, the least error is that of the last.
+
+    Args:
+        front: Trials that no other beats in both, from the cheapest to the best, with error and the column `against`.
+        ax: Where to draw.
+        against: "flops", "params" or "activations".
+        unit: Of the axis.
+        colour: Of the line.
+    """
+    places = front[against] / unit
+    ax.step(places, front["error"], where="post", color=colour, label="Pareto front")
+    ax.plot(places, front["error"], "o", color=colour, markersize=5)
     return ax

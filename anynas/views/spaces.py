@@ -1,6 +1,8 @@
 """What the commands print about spaces, their draws, and architectures."""
 
+import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console
 
@@ -90,19 +92,36 @@ def print_draws(console: Console, space: DesignSpace, members: Iterable[Member],
         console.print(f"--json also gives what each block has: {', '.join(per_block)}", soft_wrap=True)
 
 
-def print_choices(console: Console, architecture: Architecture) -> None:
-    """Print what was chosen: lists of one length as a table, a row a stage; then what there is once."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What was chosen for a network, as people write it."""
+
+    tables: tuple[tuple[list[str], list[list[Any]]], ...]  # columns and rows: a row a stage, or a block
+    once: tuple[str, ...]  # what there is once: "block X"
+
+
+def choices_of(architecture: Architecture) -> Choices:
+    """Return what was chosen: lists of one length as a table, a row a stage or a block; then what there is once."""
     form = form_of(architecture.family, 1)
     fields = {name: value for name, value in architecture.to_dict().items() if name in form.fields}
     lists = {name: value for name, value in fields.items() if isinstance(value, list)}
+    tables = []
     for length in dict.fromkeys(map(len, lists.values())):
         columns = {name: value for name, value in lists.items() if len(value) == length}
         heading = _each_of(architecture, next(iter(columns)))
         rows = [[number, *row] for number, row in enumerate(zip(*columns.values(), strict=True), start=1)]
-        print_table(console, [heading, *(name.removesuffix("s").replace("_", " ") for name in columns)], rows)
-    once = [f"{name.replace('_', ' ')} {_value(value)}" for name, value in fields.items() if name not in lists]
-    if once:
-        console.print(", ".join(once), soft_wrap=True)
+        tables.append(([heading, *(name.removesuffix("s").replace("_", " ") for name in columns)], rows))
+    once = tuple(f"{name.replace('_', ' ')} {_value(value)}" for name, value in fields.items() if name not in lists)
+    return Choices(tables=tuple(tables), once=once)
+
+
+def print_choices(console: Console, architecture: Architecture) -> None:
+    """Print what was chosen for a network."""
+    choices = choices_of(architecture)
+    for columns, rows in choices.tables:
+        print_table(console, columns, rows)
+    if choices.once:
+        console.print(", ".join(choices.once), soft_wrap=True)
 
 
 def _print_regime(console: Console, space: DesignSpace) -> None:

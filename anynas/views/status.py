@@ -16,8 +16,8 @@ def print_status(console: Console, status: Status) -> None:
     """Print what is asked, the driver, how far it is, the best so far, what went wrong; lines fold, nothing is cut."""
     question = status.question
     _line(console, "run", status.run)
-    _line(console, "asks", _asks(question))
-    _line(console, "", _how(question))
+    _line(console, "asks", asks(question))
+    _line(console, "", how(question))
     _line(console, "driver", _driver(status))
     _line(console, "trials", f"{_bar(status.finished, status.asked)}{_progress(status)}")
     if question.study == "search" and status.final_trainings and status.result is None:
@@ -85,14 +85,16 @@ def _print_populations(console: Console, status: Status) -> None:
     print_table(console, columns, rows, right=columns[1:])
 
 
-def _asks(question: Question) -> str:
+def asks(question: Question) -> str:
+    """Return what is searched or studied, for which images, on which data."""
     what = f"a search of {question.spaces[0]}"
     if question.study != "search":
         what = f"study {question.study}, {plural(len(question.spaces), 'space')}"
     return f"{what}; regime {_each(question.regimes)}, data {question.data}"
 
 
-def _how(question: Question) -> str:
+def how(question: Question) -> str:
+    """Return how networks are chosen, and what each trial spends."""
     fidelities = _each(tuple(_fidelity(each) for each in question.fidelities))
     rungs = f", {question.rungs} rungs" if question.rungs > 1 else ""
     return f"sampler {_each(question.samplers)}, seed {question.seed}; {fidelities} a trial{rungs}"

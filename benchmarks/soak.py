@@ -26,7 +26,7 @@ from typing import Any
 import pandas as pd
 
 from anynas.store import Run, load_run
-from anynas.terminal import duration
+from anynas.terminal import duration, plural
 from benchmarks.local_cluster import TRAINING, LocalCluster, end
 from benchmarks.results import commit, machine, versions, write_whole
 from benchmarks.sides import environment
@@ -183,7 +183,13 @@ def soak(folder: Path, *, minutes: float, seed: int, gap_seconds: float) -> dict
         starts=driver.starts,
         errors=driver.errors,
         left_behind=left_behind,
-        about={"minutes": minutes, "seed": seed, "gap_seconds": gap_seconds, "wall_seconds": round(seconds, 1)},
+        about={
+            "minutes": minutes,
+            "seed": seed,
+            "gap_seconds": gap_seconds,
+            "deadline_seconds": DEADLINE_SECONDS,
+            "wall_seconds": round(seconds, 1),
+        },
     )
 
 
@@ -309,11 +315,13 @@ def markdown(found: dict[str, Any]) -> str:
         f"`python -m benchmarks.soak --minutes {found['minutes']:g} --seed {found['seed']}`, {found['date']}, commit "
         f"{found['git_commit'][:12]}; {about}; {place['processor']}, {place['cores']} cores, {place['system']}; "
         f"{duration(found['wall_seconds'])}. A cluster of {NODES[0]} to {NODES[1]} nodes with one CPU each, on this "
-        f"machine; a fault every {found['gap_seconds']:g} s on average; trials past {DEADLINE_SECONDS} s are ended.",
+        f"machine; a fault every {found['gap_seconds']:g} s on average; trials past "
+        f"{found['deadline_seconds']} s are ended.",
         "",
         f"{sum(found['faults'].values())} faults; {sum(found['trials'].values())} trials, "
         f"{found['trials_tried_again']} of them tried again, {sum(found['failed'].values())} failed; the driver was "
-        f"started {found['driver_starts']} times. {'All that must hold does.' if held else '**Not all holds.**'}",
+        f"started {plural(found['driver_starts'], 'time')}. "
+        f"{'All that must hold does.' if held else '**Not all holds.**'}",
     ]
     for title, counts in (
         ("fault", found["faults"]),

@@ -31,7 +31,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     return search(folder, "run", trials=4, executor="inline"), search(folder, "reference", trials=4, executor="inline")
 
 
-ABOUT = {"minutes": 0.5, "seed": 1, "gap_seconds": 4.0, "wall_seconds": 60.0}
+ABOUT = {"minutes": 0.5, "seed": 1, "gap_seconds": 4.0, "deadline_seconds": 30, "wall_seconds": 60.0}
 FAULTS = [Fault(1.0, "worker killed"), Fault(2.5, "node added"), Fault(9.0, "worker killed")]
 
 
@@ -47,7 +47,7 @@ def test_a_soak_that_lost_nothing_says_so_with_all_counts(runs: tuple[Run, Run])
         [9.0, "worker killed"],
     ]
     page = markdown(found)
-    assert "3 faults; 11 trials, 0 of them tried again, 0 failed; the driver was started 1 times. All that" in page
+    assert "3 faults; 11 trials, 0 of them tried again, 0 failed; the driver was started 1 time. All that" in page
     assert page.count("| yes |") == len(found["checks"])
 
 

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from anynas.designspace import DesignSpace, load_space
     from anynas.driver.search import search
     from anynas.errors import AnynasError
+    from anynas.exporting.export import export
     from anynas.networks import build
     from anynas.store import Run, load_run
     from anynas.study.judging import Verdicts, judge
     from anynas.study.running import run_study
     from anynas.training import train
+    from anynas.training.fully import train_fully
+    from anynas.training.trained import Trained, load_trained
     from anynas.trials import Fidelity, Recipe, Trial, TrialResult, load_fidelity, load_recipe
 
 _HOMES = {  # public name -> module
@@ -36,6 +39,7 @@ _HOMES = {  # public name -> module
     "Fidelity": "trials",
     "Recipe": "trials",
     "Run": "store",
+    "Trained": "training.trained",
     "Trial": "trials",
     "TrialResult": "trials",
     "Verdicts": "study.judging",
@@ -46,6 +50,7 @@ _HOMES = {  # public name -> module
     "complexity": "counting",
     "edf": "analysis.edf",
     "expected_best": "analysis.expected",
+    "export": "exporting.export",
     "judge": "study.judging",
     "layer_summary": "counting",
     "load_architecture": "architecture",
@@ -53,10 +58,12 @@ _HOMES = {  # public name -> module
     "load_recipe": "trials",
     "load_run": "store",
     "load_space": "designspace",
+    "load_trained": "training.trained",
     "regnet": "architecture",
     "run_study": "study.running",
     "search": "driver.search",
     "train": "training",
+    "train_fully": "training.fully",
 }
 
 __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
@@ -69,6 +76,7 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "Fidelity",
     "Recipe",
     "Run",
+    "Trained",
     "Trial",
     "TrialResult",
     "Verdicts",
@@ -79,6 +87,7 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "complexity",
     "edf",
     "expected_best",
+    "export",
     "judge",
     "layer_summary",
     "load_architecture",
@@ -86,10 +95,12 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "load_recipe",
     "load_run",
     "load_space",
+    "load_trained",
     "regnet",
     "run_study",
     "search",
     "train",
+    "train_fully",
 ]
 
 

@@ -7,7 +7,21 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from anynas import __version__
-from anynas.cli import compare, doctor, power, sample, search, show, spaces, status, study, table
+from anynas.cli import (
+    compare,
+    doctor,
+    export,
+    power,
+    predict,
+    sample,
+    search,
+    show,
+    spaces,
+    status,
+    study,
+    table,
+    train,
+)
 from anynas.cli.options import USER_ERROR, Parser, interrupted
 from anynas.errors import AnynasError
 from anynas.folder import ENDINGS
@@ -22,6 +36,9 @@ COMMANDS = (
     table,
     compare,
     power,
+    train,
+    export,
+    predict,
     doctor,
 )  # in the order of --help; each module has `add`
 

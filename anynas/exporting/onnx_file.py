@@ -14,7 +14,7 @@ from anynas.errors import ExportError
 from anynas.exporting.card import Card
 
 TOLERANCE = 1e-4  # of a logit, absolute, and relative to the largest where that is above 1
-INSTALL = 'install them: pip install "anynas[export]"'
+INSTALL = "install anynas with its extra: pip install anynas[export]"
 
 
 def write_onnx(card: Card, network: nn.Module, path: Path, images: Tensor) -> None:

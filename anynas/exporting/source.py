@@ -45,13 +45,8 @@ def statement(expression: Expression, *, indent: int, before: str = "", after: s
                 inner += statement(argument, indent=indent + 1, before=f"{word}=", after=",")
             return [f"{left}{before}{name}(", *inner, f"{left}){after}"]
         case Repeated(call=call, times=times):
-            loop = f"for _ in range({times})"
-            line = _line(call)
-            inside = left + STEP
-            if line is not None and len(f"{inside}{line} {loop}") <= WIDTH:
-                inner = [f"{inside}{line} {loop}"]
-            else:
-                inner = [*statement(call, indent=indent + 1), inside + loop]
+            tall = dataclasses.replace(call, tall=True)  # a formatter for longer lines would join the loop's two lines
+            inner = [*statement(tall, indent=indent + 1), f"{left}{STEP}for _ in range({times})"]
             return [f"{left}{before}*(", *inner, f"{left}){after}"]
 
 

@@ -30,7 +30,7 @@ def print_training_plan(console: Console, plan: "TrainingPlan", *, seconds: floa
     if plan.is_finished:
         lines.append("all of it is finished: nothing is trained again")
     else:
-        already = f" of {epochs}, {done} are done" if done else ""
+        already = f"; {plural(done, 'epoch')} done already" if done else ""
         lines.append(f"about {duration(seconds)}: {plural(epochs - done, 'epoch')}{already}")
     lines.append(f"folder {plan.path}")
     for line in lines:
@@ -54,7 +54,7 @@ def print_latency(console: Console, measured: "Iterable[Latency]", *, device: st
     """Print how long a network takes, by size of the batch."""
     measured = list(measured)
     rows = [
-        [one.batch, *(f"{1e3 * s:.3g}" for s in (one.median_seconds, one.low_seconds, one.high_seconds)), one.n]
+        [one.batch, *(_milliseconds(s) for s in (one.median_seconds, one.low_seconds, one.high_seconds)), one.n]
         for one in measured
     ]
     console.print()
@@ -69,3 +69,8 @@ def print_latency(console: Console, measured: "Iterable[Latency]", *, device: st
         rows,
         right=["median ms", "lower quartile", "upper quartile"],
     )
+
+
+def _milliseconds(seconds: float) -> str:
+    """Return three digits, or all in front of the point."""
+    return f"{1e3 * seconds:,.0f}" if seconds >= 1 else f"{1e3 * seconds:.3g}"

@@ -18,11 +18,27 @@ FAMILIES = {  # one each, small
     ),
     "anynet V": anynas.anynet(depths=[1, 2], widths=[8, 16], block="V", stem_width=8, conv_bias=True),
     "anynet VR": anynas.anynet(depths=[3, 1], widths=[8, 16], block="VR", stem_width=8, strides=[1, 2]),
-    "resnet": anynas.load_architecture("resnet56_cifar"),
     "lenet": anynas.load_architecture("lenet"),
     **{
-        family: anynas.Architecture.from_dict({"schema": 1, "family": family, **fields})
+        family: anynas.Architecture.from_dict({"schema": 1, "family": family.partition(",")[0], **fields})
         for family, fields in {
+            "resnet": {
+                "depths": [1, 3],
+                "widths": [16, 32],
+                "block": "bottleneck",
+                "bottleneck_ratios": [2, 2],
+                "groups": [1, 4],
+                "strides": [1, 2],
+                "stem_width": 8,
+            },
+            "resnet, plain": {
+                "depths": [1, 2],
+                "widths": [8, 16],
+                "bottleneck_ratios": [1, 1],
+                "groups": [1, 1],
+                "strides": [1, 2],
+                "residual": False,
+            },
             "alexnet": {"widths": [8, 16, 16, 16, 8], "hidden_width": 32},
             "vgg": {"depths": [1, 2], "widths": [8, 16], "hidden_width": 32},
             "nin": {"widths": [8, 16], "kernels": [5, 3]},

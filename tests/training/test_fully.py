@@ -1,5 +1,6 @@
 """Full training: what it leaves, that it goes on where it was stopped, and what it refuses."""
 
+import functools
 import json
 import math
 import os
@@ -16,6 +17,11 @@ from anynas.architecture import anynet, load_architecture
 from anynas.data import DATA_SETS
 from anynas.errors import AnynasError, ArchitectureError, DataError, RunError, SettingsError
 from anynas.regimes import load_regime
+from anynas.training import fully
+from anynas.training.cuda.engine import GraphEngine
+from anynas.training.cuda.recording import Repeater
+from anynas.training.eager import EagerEngine
+from anynas.training.engines import network_of
 from anynas.training.fully import own_regime, plan_training, run_training, seconds_left, train_fully
 from anynas.training.trained import load_trained
 from anynas.training.weights import read_tensors, write_tensors
@@ -94,6 +100,20 @@ def test_a_training_that_was_stopped_goes_on_and_ends_with_the_same_bits(tmp_pat
         steps.close()
     assert plan_training(NETWORKS[name], **settings, path=tmp_path / "parts").epochs_done == 3
     train_fully(NETWORKS[name], **settings, path=tmp_path / "parts")
+    assert outcome(tmp_path / "parts") == outcome(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("kind", ["eager", "graph"])
+def test_other_engines_go_on_too(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph's recorder has a stand-in here; that one engine serves all epochs is what it has to bear."""
+    kinds = {"eager": EagerEngine, "graph": functools.partial(GraphEngine, recorder=Repeater())}
+    monkeypatch.setattr(fully, "make_engine", lambda trial, data: kinds[kind](network_of(trial, data), trial, data))
+    settings = {"data": "few", "regime": "fashion", "recipe": RECIPE, "epochs": 3, "seed": 3}
+    train_fully(TINY, **settings, path=tmp_path / "whole")
+    steps = run_training(plan_training(TINY, **settings, path=tmp_path / "parts"))
+    next(steps)
+    steps.close()
+    train_fully(TINY, **settings, path=tmp_path / "parts")
     assert outcome(tmp_path / "parts") == outcome(tmp_path / "whole")
 
 

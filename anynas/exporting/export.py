@@ -189,11 +189,14 @@ def _new_folder(path: Path) -> Iterator[Path]:
     """Fill a folder under another name, and give it its own when all is done."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ExportError(f"{path}: must be a new folder; it is there already; choose another --out")
-    beginning = path.with_name(f".{path.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    target = path.absolute()
+    there = next(parent for parent in target.parents if parent.exists())  # others are made when all is done
+    beginning = there / f".{target.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     try:
-        beginning.mkdir(parents=True)
+        beginning.mkdir()
         yield beginning
-        beginning.replace(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beginning.replace(target)
     except OSError as error:
         raise ExportError(
             f"{path}: must be a folder that can be written; {error.strerror or error}; choose another --out"

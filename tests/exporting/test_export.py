@@ -48,7 +48,7 @@ def test_an_exported_winner_has_the_error_that_training_reported(tmp_path: Path,
 
 
 def test_torch_is_the_state_of_what_build_returns(tmp_path: Path, trained: anynas.Trained) -> None:
-    folder = anynas.export(trained.path, tmp_path / "e", format="torch")
+    folder = anynas.export(trained.path, tmp_path / "new" / "e", format="torch")
     network = anynas.build(
         anynas.load_architecture(folder / "architecture.json"), input_shape=(3, 32, 32), num_classes=10
     )
@@ -112,7 +112,7 @@ def test_what_cannot_be_exported_gets_one_line_and_leaves_nothing(
     network: str, settings: dict[str, object], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(AnynasError) as refused:
-        anynas.export(network, tmp_path / "e", **settings)  # type: ignore[arg-type]
+        anynas.export(network, tmp_path / "new" / "e", **settings)  # type: ignore[arg-type]
     assert str(refused.value) == message.replace("81a9d24b8ec5", anynas.load_architecture("lenet").key)
     assert list(tmp_path.iterdir()) == []
 

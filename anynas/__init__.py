@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from anynas.designspace import DesignSpace, load_space
     from anynas.driver.search import search
     from anynas.errors import AnynasError
+    from anynas.exporting.export import export
     from anynas.networks import build
     from anynas.report import write_report
     from anynas.store import Run, load_run
     from anynas.study.judging import Verdicts, judge
     from anynas.study.running import run_study
     from anynas.training import train
+    from anynas.training.fully import train_fully
+    from anynas.training.trained import Trained, load_trained
     from anynas.trials import Fidelity, Recipe, Trial, TrialResult, load_fidelity, load_recipe
 
 _HOMES = {  # public name -> module
@@ -37,6 +40,7 @@ _HOMES = {  # public name -> module
     "Fidelity": "trials",
     "Recipe": "trials",
     "Run": "store",
+    "Trained": "training.trained",
     "Trial": "trials",
     "TrialResult": "trials",
     "Verdicts": "study.judging",
@@ -47,6 +51,7 @@ _HOMES = {  # public name -> module
     "complexity": "counting",
     "edf": "analysis.edf",
     "expected_best": "analysis.expected",
+    "export": "exporting.export",
     "judge": "study.judging",
     "layer_summary": "counting",
     "load_architecture": "architecture",
@@ -54,10 +59,12 @@ _HOMES = {  # public name -> module
     "load_recipe": "trials",
     "load_run": "store",
     "load_space": "designspace",
+    "load_trained": "training.trained",
     "regnet": "architecture",
     "run_study": "study.running",
     "search": "driver.search",
     "train": "training",
+    "train_fully": "training.fully",
     "write_report": "report",
 }
 
@@ -71,6 +78,7 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "Fidelity",
     "Recipe",
     "Run",
+    "Trained",
     "Trial",
     "TrialResult",
     "Verdicts",
@@ -81,6 +89,7 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "complexity",
     "edf",
     "expected_best",
+    "export",
     "judge",
     "layer_summary",
     "load_architecture",
@@ -88,10 +97,12 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "load_recipe",
     "load_run",
     "load_space",
+    "load_trained",
     "regnet",
     "run_study",
     "search",
     "train",
+    "train_fully",
     "write_report",
 ]
 

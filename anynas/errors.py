@@ -35,6 +35,10 @@ class RunError(AnynasError):
     """A run's folder that is missing, damaged, in use, or that belongs to another question."""
 
 
+class ExportError(AnynasError):
+    """A network that cannot be written, or read, in the form that was asked for."""
+
+
 class DeviceError(AnynasError):
     """A device that was asked for and is not there."""
 

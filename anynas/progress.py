@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from anynas.driver.rungs import Ladder
 from anynas.store import Entry
 from anynas.terminal import count, duration, plural
+from anynas.trials import CurvePoint
 
 STAGES = {
     "search": "search",
@@ -139,6 +140,48 @@ class Reporter:
     @staticmethod
     def _of(done: int, total: int | None) -> str:
         return f"{done}" if total is None else f"{done}/{total}"
+
+
+class EpochReporter:
+    """Shows how one training goes: a bar with the time left in a terminal, a line an epoch where piped."""
+
+    def __init__(self, console: Console, *, epochs: int, done: int, seconds: float) -> None:
+        self._console, self._epochs, self._done = console, epochs, done
+        self._new, self._since, self._expected = 0, time.monotonic(), seconds
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> "EpochReporter":
+        if self._console.is_terminal and self._done < self._epochs:
+            self._bar = Progress(
+                TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+                BarColumn(),
+                TextColumn("{task.fields[state]}"),
+                console=self._console,
+                transient=True,
+                refresh_per_second=1,  # more would take the training's time
+            )
+            left = f"{duration(self._expected)} left"
+            self._task = self._bar.add_task("", total=self._epochs, completed=self._done, state=left)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def finished(self, point: CurvePoint) -> None:
+        """Show an epoch that has ended."""
+        self._new += 1
+        seconds = (time.monotonic() - self._since) / self._new * (self._epochs - point.epoch)
+        left = f"{duration(seconds)} left" if point.epoch < self._epochs else ""
+        text = f"epoch {point.epoch}/{self._epochs}: loss {point.loss:.4f}, error {point.error:.2f} %"
+        if self._bar is None:
+            self._console.print(f"{text}; {left}" if left else text, soft_wrap=True)
+            self._console.file.flush()
+        else:
+            self._bar.console.print(text, soft_wrap=True)
+            self._bar.update(self._task, completed=point.epoch, state=left)
 
 
 class StudyReporter:

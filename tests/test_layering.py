@@ -30,6 +30,7 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "data",
     "training",
     "execution",
+    "exporting",
     "driver",
     "study",
     "figures",
@@ -42,7 +43,7 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "cli",
     "__main__",
 ]
-KNOWS_TORCH = {"networks", "data", "training", "execution", "doctor"}
+KNOWS_TORCH = {"networks", "data", "training", "execution", "exporting", "doctor"}
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 

@@ -87,6 +87,10 @@ def test_every_public_name_is_called(tmp_path):
     )
     called["search"] = called["Run"] = isinstance(run, anynas.Run)
     called["load_run"] = anynas.load_run(tmp_path / "run") == run and len(run.table()) == 1
+    winner = anynas.train_fully(run, epochs=1)
+    called["train_fully"] = called["Trained"] = isinstance(winner, anynas.Trained) and winner.network()
+    called["load_trained"] = anynas.load_trained(tmp_path / "run" / "winner") == winner
+    called["export"] = (anynas.export(run, tmp_path / "exported", format="python") / "network.py").exists()
     (tmp_path / "mine.toml").write_text(STUDY)
     study = anynas.run_study(tmp_path / "mine.toml", executor="inline", run=tmp_path / "study")
     called["run_study"] = len(study.table()) == 2

@@ -7,7 +7,22 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from anynas import __version__
-from anynas.cli import compare, doctor, power, report, sample, search, show, spaces, status, study, table
+from anynas.cli import (
+    compare,
+    doctor,
+    export,
+    power,
+    predict,
+    report,
+    sample,
+    search,
+    show,
+    spaces,
+    status,
+    study,
+    table,
+    train,
+)
 from anynas.cli.options import USER_ERROR, Parser, interrupted
 from anynas.errors import AnynasError
 from anynas.folder import ENDINGS
@@ -23,6 +38,9 @@ COMMANDS = (
     compare,
     power,
     report,
+    train,
+    export,
+    predict,
     doctor,
 )  # in the order of --help; each module has `add`
 

@@ -37,6 +37,11 @@ class DataSet:
         """Shape of one image, (C, H, W)."""
         return tuple(self.train.images.shape[1:])
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their numbers; empty where they have none."""
+        return CLASS_NAMES.get(self.name, ())
+
     def to_arrays(self) -> dict[str, "np.ndarray[Any, Any]"]:
         """Return its images and labels by name, sharing memory: what can be handed on without a copy."""
         return {
@@ -78,6 +83,8 @@ DATA_SETS: dict[str, Callable[[Shape, int], Splits]] = {
     "fashion-mnist": lambda shape, num_classes: fashion_mnist.load_full(),
     "synthetic": synthetic.make,
 }
+
+CLASS_NAMES = {"fashion-mnist-mini": fashion_mnist.CLASSES, "fashion-mnist": fashion_mnist.CLASSES}
 
 
 def load_data(name: str, *, input_shape: Shape = (1, 28, 28), num_classes: int = 10) -> DataSet:

@@ -28,6 +28,7 @@ from anynas.errors import DataError
 MINI = Path(__file__).with_name("fashion_mnist_mini.npz")
 MINI_SIZES = {"train": 10_000, "validation": 4_000, "test": 4_000}
 FULL_VALIDATION = 10_000
+CLASSES = (*("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),)
 SPLIT_SEED = 2003_13678
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")

@@ -1,10 +1,12 @@
 """What more work gives: more networks drawn, or more epochs trained."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anynas.figures.edfs import ERROR
-from anynas.figures.looks import Look, legend_label
+from anynas.figures.looks import ACCENT, Look, legend_label
+from anynas.figures.pages import save_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,3 +90,23 @@ def draw_learning(
     ax.set(xlabel="epoch", ylabel=ERROR, ylim=(visible.low, visible.high))
     ax.set_title(title, loc="left")
     return ax
+
+
+def draw_training(curve: "pd.DataFrame", path: Path, *, title: str, footer: str) -> Path:
+    """Make the picture of one training, validation error and training loss against the epoch, and return its path.
+
+    Args:
+        curve: With epoch, error (percent) and loss.
+        path: Where to write it.
+        title: Above the panels.
+        footer: Below them.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    def panel(column: str, label: str, ax: "Axes") -> None:
+        ax.plot(curve["epoch"], curve[column], color=ACCENT, marker="o" if len(curve) <= 20 else "", markersize=4)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        ax.set(xlabel="epoch", ylabel=label)
+
+    panels = [lambda ax: panel("error", ERROR, ax), lambda ax: panel("loss", "training loss", ax)]
+    return save_page(path, panels, title=title, footer=footer)

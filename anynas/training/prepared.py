@@ -47,7 +47,7 @@ def prepare(data: DataSet, *, resolution: int, device: torch.device) -> Prepared
     mean, deviation = (values.view(-1, 1, 1) for values in data.statistics())
 
     def moved(split: Split) -> Split:
-        images = _resized(split.images.to(device), resolution)
+        images = resized(split.images.to(device), resolution)
         if device.type == "cpu":
             images = ((images.float() - mean) / deviation).contiguous(memory_format=torch.channels_last)
         return Split(images, split.labels.to(device))
@@ -63,11 +63,12 @@ def prepare(data: DataSet, *, resolution: int, device: torch.device) -> Prepared
     )
 
 
-def _resized(images: Tensor, resolution: int) -> Tensor:
+def resized(images: Tensor, resolution: int) -> Tensor:
+    """Return uint8 images (N, C, H, W) as uint8 of this side: bilinear, antialiased, not cropped."""
     if images.shape[-2:] == (resolution, resolution):
         return images
-    resized = [
+    parts = [
         functional.interpolate(part.float(), size=(resolution, resolution), mode="bilinear", antialias=True)
         for part in torch.split(images, RESIZE_BATCH)
     ]
-    return torch.cat([part.round().clamp(0, 255).to(torch.uint8) for part in resized])
+    return torch.cat([part.round().clamp(0, 255).to(torch.uint8) for part in parts])

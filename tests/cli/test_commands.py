@@ -14,7 +14,21 @@ import anynas
 from anynas.designspace import builtin_spaces
 from anynas.terminal import plural
 
-NAMES = ("search", "status", "sample", "spaces", "show", "table", "compare", "power", "report", "doctor")
+NAMES = (
+    "search",
+    "status",
+    "sample",
+    "spaces",
+    "show",
+    "table",
+    "compare",
+    "power",
+    "report",
+    "train",
+    "export",
+    "predict",
+    "doctor",
+)
 TINY = ["--epochs", "1", "--images", "64", "--executor", "inline"]
 
 
@@ -137,7 +151,7 @@ def run(*arguments, cwd, env=None):
         (
             ["serach"],
             "anynas: argument COMMAND: invalid choice: 'serach' (choose from search, study, status, sample, spaces, "
-            "show, table, compare, power, report, doctor); see anynas --help",
+            "show, table, compare, power, report, train, export, predict, doctor); see anynas --help",
         ),
         (["sample", "--space", "AnyNetD", "-n", "-1"], "anynas: n and start must be at least 0; got n -1, start 0"),
         (

@@ -21,12 +21,15 @@ MOMENTS = 10
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_driver_killed_at_ten_moments_loses_nothing_and_leaves_nothing_on_the_cluster(
-    folder: Path, undisturbed: Run, cluster: LocalCluster
+    folder: Path, cluster: LocalCluster
 ) -> None:
     dice, kept = random.Random(11), [0]
-    asked = command("--trials", "12", "--address", cluster.address)
+
+    def asked(trials: int) -> list[str]:
+        return command("--trials", str(trials), "--address", cluster.address)
+
     for moment in range(MOMENTS):
-        driver = subprocess.Popen(asked, cwd=folder, env=environment(), stdout=subprocess.DEVNULL)
+        driver = subprocess.Popen(asked(1_000), cwd=folder, env=environment(), stdout=subprocess.DEVNULL)
         wanted = records(folder) + dice.choice([0, 0, 1, 1, 2])
         end = time.monotonic() + 60
         while driver.poll() is None and records(folder) < wanted and time.monotonic() < end:
@@ -40,9 +43,10 @@ def test_a_driver_killed_at_ten_moments_loses_nothing_and_leaves_nothing_on_the_
             tear(folder / "run" / "journal.log")
             leave_lock(folder / "run" / "journal.log")
     assert kept == sorted(kept), "a finished trial is never lost"
-    done = subprocess.run(asked, cwd=folder, env=environment(), capture_output=True, text=True)
+    trials = max(entry.number for entry in anynas.load_run(folder / "run").entries()) + 1
+    done = subprocess.run(asked(trials), cwd=folder, env=environment(), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert same(anynas.load_run(folder / "run"), undisturbed)
+    assert same(anynas.load_run(folder / "run"), search(folder, "undisturbed", trials=trials, executor="inline"))
     assert cluster.left_behind() == []
 
 

@@ -150,10 +150,9 @@ class Run:
 
     def front(self) -> "pd.DataFrame":
         """Return the rows that no other beats in both error and the run's `quantity`, by that."""
-        quantity = self.quantity
-        by_quantity = self._complete().sort_values([quantity, "error", "number"])
-        least_before = by_quantity["error"].cummin().shift(fill_value=math.inf)
-        return by_quantity[by_quantity["error"] < least_before]
+        from anynas.analysis.front import pareto_front
+
+        return pareto_front(self._complete(), against=self.quantity)
 
     def failures(self) -> "pd.DataFrame":
         """Return the rows of trials that failed, with their reasons."""

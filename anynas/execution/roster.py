@@ -40,9 +40,6 @@ class Roster(Generic[W]):
     def __len__(self) -> int:
         return len(self._devices)
 
-    def __contains__(self, worker: object) -> bool:
-        return worker in self._devices
-
     @property
     def workers(self) -> list[W]:
         """All that have joined and not left."""

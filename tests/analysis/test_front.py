@@ -1,13 +1,10 @@
 """The Pareto front: what no other network beats in both."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_runs import entry, write_search
 
 from anynas.analysis.front import pareto_front
 
@@ -28,11 +25,6 @@ def test_it_is_every_row_that_none_beats(networks: list[tuple[int, int]]) -> Non
     assert front["error"].is_monotonic_decreasing
     firsts = table.drop_duplicates(["params", "error"]).set_index(["params", "error"])["number"]
     assert [firsts[place] for place in zip(front["params"], front["error"], strict=True)] == front["number"].tolist()
-
-
-def test_it_is_that_of_a_run(tmp_path: Path) -> None:
-    run = write_search(tmp_path / "run", [entry(number) for number in range(8)])
-    pd.testing.assert_frame_equal(pareto_front(run.table()), run.front())
 
 
 @pytest.mark.parametrize("against", ["flops", "activations"])

@@ -44,12 +44,9 @@ def undisturbed(tmp_path_factory):
 @pytest.mark.parametrize(
     ("executor", "workers", "sampler"),
     [
-        ("process", 1, "random"),
         ("process", 2, "qmc"),
         ("process", 4, "random"),
-        pytest.param("ray", 1, "qmc", marks=pytest.mark.ray),
-        pytest.param("ray", 2, "random", marks=pytest.mark.ray),
-        pytest.param("ray", 4, "qmc", marks=pytest.mark.ray),
+        pytest.param("ray", 3, "qmc", marks=pytest.mark.ray),
     ],
 )
 def test_every_executor_and_number_of_workers_gives_the_same_table(
@@ -312,7 +309,7 @@ def history(folder):
 
 
 @pytest.mark.slow
-def test_a_driver_killed_at_five_moments_loses_nothing_and_does_nothing_twice(folder, leftovers):
+def test_a_driver_killed_before_and_after_its_first_records_loses_nothing_and_does_nothing_twice(folder, leftovers):
     """On a cluster it is killed at ten: tests/faults."""
     reference = anynas.search(
         folder / "plain.toml",
@@ -324,7 +321,7 @@ def test_a_driver_killed_at_five_moments_loses_nothing_and_does_nothing_twice(fo
         fidelity=anynas.load_fidelity(folder / "tiny.toml"),
     )
     dice, kept = random.Random(7), []
-    for _ in range(5):
+    for wanted in (2, 0, 1):
         driver = subprocess.Popen(
             command(folder, trials=12, executor="process"),
             cwd=folder,
@@ -332,7 +329,7 @@ def test_a_driver_killed_at_five_moments_loses_nothing_and_does_nothing_twice(fo
             stderr=subprocess.PIPE,
         )
         before = records(folder)
-        wanted, deadline = dice.choice([0, 1, 1, 2, 3]), time.monotonic() + 120
+        deadline = time.monotonic() + 120
         while driver.poll() is None and records(folder) < before + wanted and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(dice.uniform(0, 0.4) if wanted else dice.uniform(0, 6))
@@ -342,7 +339,7 @@ def test_a_driver_killed_at_five_moments_loses_nothing_and_does_nothing_twice(fo
         assert leftovers() == []
         kept.append(records(folder))
     assert kept == sorted(kept), "a finished trial is never lost"
-    assert kept[0] < kept[-1]
+    assert 2 <= kept[0] < kept[-1]
     done = subprocess.run(command(folder, trials=12, executor="process"), cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     run = anynas.load_run(folder / "run")
@@ -353,10 +350,7 @@ def test_a_driver_killed_at_five_moments_loses_nothing_and_does_nothing_twice(fo
 
 @pytest.mark.parametrize(
     ("executor", "sent"),
-    [
-        *(("process", sent) for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)),
-        pytest.param("ray", signal.SIGTERM, marks=pytest.mark.ray),
-    ],
+    [("process", signal.SIGINT), pytest.param("ray", signal.SIGTERM, marks=pytest.mark.ray)],
     ids=str,
 )
 def test_ctrl_c_leaves_a_clean_run_and_says_how_to_go_on(folder, leftovers, executor, sent):

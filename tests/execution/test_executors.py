@@ -68,10 +68,16 @@ def alone():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_trial_comes_back_once_with_the_same_result_and_the_same_reason(kind, alone, leftovers):
+def test_every_trial_comes_back_once_with_the_same_result_and_the_same_reason_and_goes_on_where_it_paused(
+    kind, alone, leftovers
+):
+    """Five pause on two workers; whoever is free goes on with them, the last first."""
+    long = [trial(number, epochs=3) for number in range(5)]
     with started(kind) as executor:
         assert executor.name == kind
         outcomes = drain(executor, [*(trial(n) for n in range(3)), trial(3, images=20_000)])
+        paused = drain(executor, [dataclasses.replace(t, stop=1) for t in long])
+        again = drain(executor, [dataclasses.replace(t, paused=paused[t.number]) for t in reversed(long)])
     assert {n: (o.state, o.error, o.curve) for n, o in outcomes.items() if n < 3} == {
         n: (o.state, o.error, o.curve) for n, o in alone.items() if n < 3
     }
@@ -80,20 +86,11 @@ def test_every_trial_comes_back_once_with_the_same_result_and_the_same_reason(ki
     assert outcomes[3].reason == (
         "SettingsError: images must be at least one batch (64) and at most the data set's 10000; got 20000"
     )
-    assert leftovers() == []
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_trial_that_paused_goes_on_in_any_worker(kind):
-    """Five pause on two workers; whoever is free goes on with them, the last first."""
-    trials = [trial(number, epochs=3) for number in range(5)]
     with started("inline") as executor:
-        alone = drain(executor, trials)
-    with started(kind) as executor:
-        paused = drain(executor, [dataclasses.replace(t, stop=1) for t in trials])
-        assert {type(outcome) for outcome in paused.values()} == {Paused}
-        again = drain(executor, [dataclasses.replace(t, paused=paused[t.number]) for t in reversed(trials)])
-    assert {n: (o.error, o.curve) for n, o in again.items()} == {n: (o.error, o.curve) for n, o in alone.items()}
+        whole = drain(executor, long)
+    assert {type(outcome) for outcome in paused.values()} == {Paused}
+    assert {n: (o.error, o.curve) for n, o in again.items()} == {n: (o.error, o.curve) for n, o in whole.items()}
+    assert leftovers() == []
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
@@ -172,20 +169,20 @@ def test_a_trial_over_its_memory_is_lost_its_worker_goes_on_and_asks_for_another
 
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_a_trial_past_its_deadline_is_lost_and_its_worker_replaced(kind, leftovers):
-    executor = make_executor(Workforce(executor=kind, workers=1, deadline_seconds=6), HERE)
+    executor = make_executor(Workforce(executor=kind, workers=1, deadline_seconds=10), HERE)
     try:
         first = drain(executor, [trial(0)])[0]
         lost = drain(executor, [trial(1, **LONG)])[1]
         again = drain(executor, [trial(0)])[0]
     finally:
         executor.close()
-    assert lost == Lost("past its deadline of 6 s")
+    assert lost == Lost("past its deadline of 10 s")
     assert again.error == first.error
     assert again.provenance["pid"] != first.provenance["pid"]
     assert leftovers() == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS[:2])  # Ray's actors wait in the same roster
 def test_more_trials_than_workers_wait_for_their_turn(kind):
     with started(kind, workers=1) as executor:
         for number in range(3):

@@ -173,7 +173,7 @@ def test_settings_in_which_populations_differ_are_told(tables, here):
 def test_runs_with_one_space_are_told_apart_and_a_search_is_no_sample(tmp_path, here):
     for name, sampler in (("one", "random"), ("two", "tpe")):
         here("search", "--space", "AnyNetC", *TINY, "--sampler", sampler, "--run", f"runs/{name}", cwd=tmp_path)
-    code, out, err = here("compare", "runs/one", "runs/two", "--json", cwd=tmp_path)
+    code, out, err = here("compare", "runs/one", "runs/two", "--json", cwd=tmp_path, columns=200)
     assert code == 0
     assert err == (
         "note: two/AnyNetC was searched with an adaptive sampler: its trials are no random draws of the space, and the "

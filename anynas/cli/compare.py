@@ -28,18 +28,19 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "runs", nargs="+", metavar="RUN|TABLE", help="a run's folder, or a table that anynas table wrote"
     )
-    parser.add_argument("--baseline", metavar="NAME", help="a space (the first of two)")
-    parser.add_argument("--candidate", metavar="NAME", help="another (the second of two)")
-    parser.add_argument(
+    populations = parser.add_argument_group("populations")
+    populations.add_argument("--baseline", metavar="NAME", help="a space (the first of two)")
+    populations.add_argument("--candidate", metavar="NAME", help="another (the second of two)")
+    populations.add_argument(
         "--where",
         metavar="CONDITION",
         help='split one population: "nondecreasing(width)" is the candidate, all others are the baseline',
     )
-    add_claim(parser)
-    parser.add_argument("--control", default="none", metavar="C", help=f"held fixed: {one_of(CONTROLS)} (none)")
-    parser.add_argument("--method", default="weights", metavar="NAME", help=f"how: {one_of(METHODS)} (weights)")
-    add_bounds(parser, "networks outside are left out")
-    add_seed(parser, "all resampling")
+    add_bounds(populations, "networks outside are left out")
+    add_seed(add_claim(parser), "all resampling")
+    fixed = parser.add_argument_group("what is held fixed")
+    fixed.add_argument("--control", default="none", metavar="C", help=f"{one_of(CONTROLS)} (none)")
+    fixed.add_argument("--method", default="weights", metavar="NAME", help=f"how: {one_of(METHODS)} (weights)")
     add_output(parser)
 
 

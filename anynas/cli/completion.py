@@ -7,9 +7,10 @@ from anynas.cli.names import SHELLS, one_of
 from anynas.cli.options import Commands, add_command
 
 INSTALLED = """\
-bash  eval "$(anynas completion bash)"              a line of ~/.bashrc
-zsh   eval "$(anynas completion zsh)"               a line of ~/.zshrc, after compinit
-fish  anynas completion fish | source               a line of ~/.config/fish/config.fish"""
+To have it in every shell, add a line to the file that your shell reads first:
+  ~/.bashrc                   eval "$(anynas completion bash)"
+  ~/.zshrc, after compinit    eval "$(anynas completion zsh)"
+  ~/.config/fish/config.fish  anynas completion fish | source"""
 
 
 def add(commands: Commands) -> None:

@@ -94,15 +94,17 @@ def add_training(parser: Options, *, epochs: str, recipe: str) -> None:
     parser.add_argument("--recipe", metavar="FILE", help=f"TOML file: how networks are trained ({recipe})")
 
 
-def add_claim(parser: Options, *, required: bool = False) -> None:
-    """Add --claim, --margin, --statistic, --alpha and --paired: what is claimed, and how it is judged."""
-    parser.add_argument("--claim", required=required, metavar="KIND", help=f"what is to be judged: {one_of(CLAIMS)}")
-    parser.add_argument("--margin", type=float, metavar="M", help="of no_effect, in points of error")
-    parser.add_argument(
+def add_claim(parser: Parser, *, required: bool = False) -> "Options":
+    """Add --claim, --margin, --statistic, --alpha and --paired under a heading, and return that."""
+    group = parser.add_argument_group("the claim")
+    group.add_argument("--claim", required=required, metavar="KIND", help=f"what is to be judged: {one_of(CLAIMS)}")
+    group.add_argument("--margin", type=float, metavar="M", help="of no_effect, in points of error")
+    group.add_argument(
         "--statistic", default="trimmed_mean", metavar="NAME", help=f"{one_of(STATISTICS)} (trimmed_mean)"
     )
-    parser.add_argument("--alpha", type=float, default=0.05, metavar="A", help="level of intervals and verdict (0.05)")
-    parser.add_argument("--paired", action="store_true", help="networks of one number are a pair")
+    group.add_argument("--alpha", type=float, default=0.05, metavar="A", help="level of intervals and verdict (0.05)")
+    group.add_argument("--paired", action="store_true", help="networks of one number are a pair")
+    return group
 
 
 def add_device(parser: Options, of: str = "") -> None:

@@ -25,14 +25,16 @@ def add(commands: Commands) -> None:
         example="anynas power --claim no_effect --margin 1 --sd 4",
     )
     add_claim(parser, required=True)
-    parser.add_argument("--sd", type=float, metavar="S", help="spread of errors, in points; of differences if paired")
-    parser.add_argument("--pilot", metavar="RUN|TABLE", help="instead: a run, or a table that anynas table wrote")
-    parser.add_argument(
+    spread = parser.add_argument_group("how errors spread")
+    spread.add_argument("--sd", type=float, metavar="S", help="spread of errors, in points; of differences if paired")
+    spread.add_argument("--pilot", metavar="RUN|TABLE", help="instead: a run, or a table that anynas table wrote")
+    spread.add_argument(
         "--space", nargs="+", metavar="NAME", help="whose trials of the pilot count, if it has several; two if paired"
     )
-    parser.add_argument("--effect", type=float, metavar="D", help="true difference; below 0 it improves (0)")
-    parser.add_argument("-n", type=int, metavar="N", help="models of each population: tell their power")
-    parser.add_argument("--power", type=float, default=0.8, metavar="P", help="probability that is wanted (0.8)")
+    asked = parser.add_argument_group("what is asked")
+    asked.add_argument("--effect", type=float, metavar="D", help="true difference; below 0 it improves (0)")
+    asked.add_argument("-n", type=int, metavar="N", help="models of each population: tell their power")
+    asked.add_argument("--power", type=float, default=0.8, metavar="P", help="probability that is wanted (0.8)")
     add_output(parser, quiet=False)
 
 

@@ -6,6 +6,7 @@ Keys are those of the Python functions and of the table's columns; numbers are w
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -149,7 +150,7 @@ def latency_facts(measured: "Iterable[Latency]", *, device: str) -> Facts:
 
 def files_facts(files: Mapping[str, Path]) -> Facts:
     """Return where files are, by what they are."""
-    return {what.replace(" ", "_").replace("-", "_"): seen_from_here(path) for what, path in files.items()}
+    return {re.sub("[^a-z0-9]+", "_", what.lower()): seen_from_here(path) for what, path in files.items()}
 
 
 def seen_from_here(path: Path) -> str:

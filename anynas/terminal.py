@@ -28,7 +28,7 @@ def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
     is_open = (sys.stderr if stderr else sys.stdout).isatty()
     is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
     is_lively = is_open and not is_plain and not quiet
-    return Console(
+    return _Console(
         stderr=stderr,
         quiet=quiet,
         highlight=False,
@@ -39,6 +39,13 @@ def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
         color_system="auto" if is_lively else None,
         width=None if is_open else _piped_width(),
     )
+
+
+class _Console(Console):
+    """Leaves it to the command how it ends when nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise
 
 
 def _piped_width() -> int:

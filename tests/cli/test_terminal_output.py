@@ -1,4 +1,4 @@
-"""What commands print in a terminal of 80 columns, and where they are piped: the width holds, colour is for terminals."""
+"""What commands print in a terminal of 80 columns, and where piped: the width holds, colour is for terminals."""
 
 import os
 import pty

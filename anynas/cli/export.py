@@ -21,7 +21,12 @@ def add(commands: Commands) -> None:
         metavar="RUN|ARCHITECTURE|FOLDER",
         help="a search's folder, a name, a JSON file, or the folder of a trained network",
     )
-    parser.add_argument("--format", default="python", metavar="F", help=f"{one_of(FORMATS)} (python)")
+    parser.add_argument(
+        "--format",
+        default="python",
+        metavar="F",
+        help=f"{one_of(FORMATS)}; python is one file that needs torch alone (python)",
+    )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="a new folder for it")
     add_images(parser, "the network's own", "the network's own")
     add_seed(parser, "the initial weights of a network that was not trained")

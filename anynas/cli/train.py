@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("network", metavar="RUN|ARCHITECTURE", help="a search's folder, a name or a JSON file")
     add_data(parser, "the run's or the regime's")
-    add_regime(parser, "the run's or its family's own")
+    add_regime(parser, "the family's own; a run has its own")
     add_training(parser, epochs="ten times those of a trial", recipe="the run's or the regime's")
     add_seed(parser, "all that is drawn")
     add_device(parser)

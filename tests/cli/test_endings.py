@@ -10,7 +10,7 @@ import pytest
 
 from anynas.cli.exits import Exit
 
-TINY = ("--epochs", "1", "--images", "64", "--executor", "inline", "--sampler", "random", "--trials", "3")
+TINY = ("--epochs", "1", "--images", "64", "--executor", "inline", "--sampler", "random", "--trials", "1")
 
 
 def ended(*arguments: str, cwd: Path, code: str = "") -> tuple[int, str]:

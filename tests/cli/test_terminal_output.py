@@ -12,8 +12,8 @@ import pytest
 from report_runs import entry, write_search
 from small_study import write
 
-TINY = ["--epochs", "1", "--images", "64", "--executor", "inline", "--sampler", "random", "--trials", "2"]
-COMMANDS = [
+TINY = ["--epochs", "1", "--images", "64", "--executor", "inline", "--sampler", "random", "--trials", "1"]
+QUICK = [
     ["spaces"],
     ["show", "AnyNetD"],
     ["show", "resnet18"],
@@ -23,17 +23,20 @@ COMMANDS = [
     ["status"],
     ["compare", "r", "--where", "nondecreasing(width)", "--claim", "improves"],
     ["power", "--claim", "improves", "--sd", "4", "-n", "50"],
+    ["compare", "--help"],
+]
+ALL = [  # the others load torch
+    *QUICK,
     ["search", "--space", "LeNet", "--run", "s", *TINY],
     ["study", "run", "small.toml", "--dry-run", "--executor", "inline"],
     ["report", "r"],
     ["export", "lenet", "--out", "e"],
     ["doctor"],
-    ["compare", "--help"],
 ]
-CODE = f"""
+CODE = """
 import contextlib
 from anynas.cli import main
-for command in {COMMANDS!r}:
+for command in {}:
     with contextlib.suppress(SystemExit):
         assert main(command) == 0, command
 """
@@ -80,7 +83,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_no_line_in_a_terminal_is_wider_than_it_and_there_is_colour(folder: Path) -> None:
-    text = in_terminal(folder, CODE)
+    text = in_terminal(folder, CODE.format(ALL))
     assert "\x1b[1m" in text
     lines = re.split(r"[\r\n]+", re.sub(CONTROL, "", text))
     path = str(folder)
@@ -90,16 +93,18 @@ def test_no_line_in_a_terminal_is_wider_than_it_and_there_is_colour(folder: Path
 
 def test_piped_output_has_no_colour_and_the_same_width(folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", CODE], cwd=folder, env=environment(FORCE_COLOR="1"), capture_output=True, text=True
+        [sys.executable, "-c", CODE.format(QUICK)],
+        cwd=folder,
+        env=environment(FORCE_COLOR="1"),
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f]", done.stdout) == []
     lines = [line for line in done.stdout.splitlines() if str(folder) not in line and "1,602,423," not in line]
-    wide = [line for line in lines if len(line) > 80]
-    assert [line for line in wide if not re.match(r"\d+/\d+  trial ", line)] == [], "events have a line each"
+    assert [line for line in lines if len(line) > 80] == []
 
 
 @pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
 def test_a_terminal_that_wants_none_gets_no_control_characters(variable: dict[str, str], folder: Path) -> None:
-    code = f"from anynas.cli import main\nfor command in {COMMANDS[1:6]!r}: main(command)"
-    assert "\x1b" not in in_terminal(folder, code, **variable)
+    assert "\x1b" not in in_terminal(folder, CODE.format(QUICK[:5]), **variable)

@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 from pathlib import Path
+from typing import Any
 
 from anynas.data.fashion_mnist import DEBIAN, cache_folder
 from anynas.driver.search import DEFAULT_SAMPLER, DEFAULT_TRIALS
@@ -13,20 +14,19 @@ from anynas.training.devices import device_name, processor_name, resolve_device
 LIBRARIES = ("anynas", "torch", "ray", "optuna", "numpy", "scipy", "pandas", "seaborn")
 
 
-def examine() -> dict[str, dict[str, str]]:
-    """Return findings by heading: machine, data, versions, and what `search` would use."""
+def examine() -> dict[str, dict[str, Any]]:
+    """Return findings by heading: machine, data, versions, and what `search` would use; None is what is not known."""
     import torch
 
     device = resolve_device("auto")
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     regime = REGIMES["fashion"]
     return {
         "machine": {
             "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
             "processor": processor_name(),
-            "cores": str(default_workers("cpu")),
-            "memory": _memory(),
-            "GPU": ", ".join(gpus) or "none",
+            "cores": default_workers("cpu"),
+            **_memory(),
+            "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         },
         "data": {
             "fashion-mnist-mini": "here, it comes with anynas",
@@ -34,24 +34,27 @@ def examine() -> dict[str, dict[str, str]]:
             "synthetic": "here, it is made when needed",
         },
         "versions": {name: _version(name) for name in LIBRARIES},
-        "search would use": {
+        "search_would_use": {
             "executor": EXECUTORS[0],
-            "workers": str(default_workers(device.type)),
+            "workers": default_workers(device.type),
             "device": f"{device.type} ({device_name(device)})",
             "data": regime.data,
-            "fidelity": f"{regime.fidelity.epochs} epochs",
-            "sampler": f"{DEFAULT_SAMPLER}, {DEFAULT_TRIALS} trials",
+            "epochs": regime.fidelity.epochs,
+            "sampler": DEFAULT_SAMPLER,
+            "trials": DEFAULT_TRIALS,
         },
     }
 
 
-def _memory() -> str:
+def _memory() -> dict[str, int | None]:
+    """Return this machine's memory, and how much of it is free, in bytes."""
+    names = {"memory_bytes": "MemTotal", "memory_free_bytes": "MemAvailable"}
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
     except OSError:
-        return "unknown"
-    return f"{kilobytes['MemTotal'] / 2**20:.1f} GiB, {kilobytes['MemAvailable'] / 2**20:.1f} GiB of it free"
+        return dict.fromkeys(names)
+    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    return {name: 1024 * kilobytes[theirs] for name, theirs in names.items()}
 
 
 def _where_is_fashion_mnist() -> str:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from anynas.driver.rungs import Ladder
 from anynas.store import Entry
-from anynas.terminal import count, duration, plural
+from anynas.terminal import count, duration, plural, print_event
 from anynas.trials import CurvePoint
 
 STAGES = {
@@ -86,7 +86,7 @@ class Reporter:
         rung = f" (rung {entry.rung} of {self._ladder.top})" if entry.result.state == "pruned" else ""
         text = f"{self._of(self._done, self._total)}  trial {entry.number}: {_outcome(entry)}{rung}"
         if self._bar is not None:
-            self._bar.console.print(text, soft_wrap=True)
+            print_event(self._bar.console, text)
             self._bar.update(self._task, completed=self._done, state=self._state())
         else:
             state = self._state()
@@ -97,8 +97,7 @@ class Reporter:
         self._line(message)
 
     def _line(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
-        self._console.file.flush()
+        print_event(self._console, text)
 
     def _stop(self) -> None:
         if self._bar is not None:
@@ -177,10 +176,9 @@ class EpochReporter:
         left = f"{duration(seconds)} left" if point.epoch < self._epochs else ""
         text = f"epoch {point.epoch}/{self._epochs}: loss {point.loss:.4f}, error {point.error:.2f} %"
         if self._bar is None:
-            self._console.print(f"{text}; {left}" if left else text, soft_wrap=True)
-            self._console.file.flush()
+            print_event(self._console, f"{text}; {left}" if left else text)
         else:
-            self._bar.console.print(text, soft_wrap=True)
+            print_event(self._bar.console, text)
             self._bar.update(self._task, completed=point.epoch, state=left)
 
 
@@ -255,8 +253,7 @@ class StudyReporter:
 
     def note(self, message: str) -> None:
         """Show a line."""
-        self._console.print(message, soft_wrap=True)
-        self._console.file.flush()
+        print_event(self._console, message)
 
     def _take(self, entry: Entry) -> None:
         self._done[entry.space] += 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anynas.cli import _parser
+from anynas.cli import make_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -33,5 +33,5 @@ def test_commands_are_found_on_the_pages_that_show_some() -> None:
 @pytest.mark.parametrize(("page", "command"), SHOWN)
 def test_a_command_that_is_shown_can_be_given(page: str, command: str) -> None:
     words = shlex.split(command.rstrip("\"'"), comments=True)
-    options = _parser().parse_args([word for word in words[1:] if word != "…"])
+    options = make_parser().parse_args([word for word in words[1:] if word != "…"])
     assert callable(options.command)

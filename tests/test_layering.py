@@ -35,6 +35,7 @@ ROWS = [  # each row may import from the rows before it; within a folder, and wi
     "study",
     "figures",
     "doctor",
+    "facts",
     "terminal",
     "progress",
     "views",

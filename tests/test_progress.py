@@ -12,13 +12,12 @@ from anynas import progress
 from anynas.driver.rungs import Ladder
 from anynas.progress import Reporter, StudyReporter
 from anynas.store import Entry
-from anynas.terminal import PIPED_WIDTH
 from anynas.trials import TrialResult
 
 ARCHITECTURE = plain_space().sample(1, seed=0)[0]
 
 
-def piped(width: int = PIPED_WIDTH) -> tuple[Console, io.StringIO]:
+def piped(width: int = 400) -> tuple[Console, io.StringIO]:
     """Return a console as `make_console` gives it where output is piped, and what it writes to."""
     file = io.StringIO()
     return Console(file=file, highlight=False, markup=False, emoji=False, width=width), file

@@ -8,10 +8,21 @@ import sys
 import pytest
 from rich.console import Console
 
-from anynas.terminal import PIPED_WIDTH, count, duration, make_console, plural, print_table
+from anynas.terminal import (
+    PIPED_WIDTH,
+    count,
+    duration,
+    make_console,
+    plural,
+    print_event,
+    print_line,
+    print_table,
+)
+
+WIDE = 400
 
 
-def piped(width: int = PIPED_WIDTH) -> tuple[Console, io.StringIO]:
+def piped(width: int = WIDE) -> tuple[Console, io.StringIO]:
     """Return a console as `make_console` gives it where output is piped, and what it writes to."""
     file = io.StringIO()
     return Console(file=file, highlight=False, markup=False, emoji=False, width=width), file
@@ -111,7 +122,7 @@ def test_a_table_is_folded_at_80_columns_and_nothing_is_cut() -> None:
         assert cell in joined
 
 
-def test_a_table_that_is_piped_has_one_line_a_row() -> None:
+def test_a_table_with_room_has_one_line_a_row() -> None:
     console, file = piped()
     print_table(console, COLUMNS, ROWS)
     assert len(file.getvalue().splitlines()) == 3
@@ -123,9 +134,69 @@ def test_truth_values_are_words_and_a_title_comes_first() -> None:
     assert file.getvalue().split() == ["what", "is", "there", "there", "none", "True", "None"]
 
 
-def test_the_console_for_a_pipe_has_no_colours_and_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_without_room_keeps_words_whole_and_folds_headings_and_prose() -> None:
+    console, file = piped(width=40)
+    key, prose = "0123456789", "some words that fold where they must"
+    print_table(console, ["n", "a heading of words", "what it is"], [[1, key, prose]])
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 40
+    assert key in file.getvalue()
+    assert not any("a heading of words" in line for line in lines)
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, PIPED_WIDTH), ("120", 120), ("0", 80), ("many", 80)])
+def test_a_pipe_is_80_columns_wide_unless_columns_says_otherwise(
+    columns: str | None, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert make_console().width == width
+
+
+def test_the_console_for_a_pipe_has_no_colours_and_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.StringIO()
     monkeypatch.setattr(sys, "stdout", file)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_line(make_console(), "[red]1.5[/red] :smile: 'text' " + "y" * 300 + " " + "z " * 60)
+    lines = file.getvalue().splitlines()
+    assert lines[0] == "[red]1.5[/red] :smile: 'text'"
+    assert lines[1] == "  " + "y" * 300
+    assert max(map(len, lines[2:])) <= 80
+    assert file.getvalue().count("z") == 60
+
+
+class Terminal(io.StringIO):
+    """A text that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "lively"),
+    [("TERM", "xterm", True), ("TERM", "dumb", False), ("NO_COLOR", "1", False), ("NO_COLOR", "", True)],
+)
+def test_colours_and_bars_are_for_terminals_that_want_them(
+    name: str, value: str, lively: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv(name, value)
+    file = Terminal()
+    monkeypatch.setattr(sys, "stdout", file)
     console = make_console()
-    console.print("[red]1.5[/red] :smile: 'text' " + "y" * 300)
-    assert file.getvalue() == "[red]1.5[/red] :smile: 'text' " + "y" * 300 + "\n"
+    print_table(console, ["n"], [[1]])
+    assert console.is_terminal is lively
+    assert ("\x1b" in file.getvalue()) is lively
+
+
+def test_a_quiet_console_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Terminal()
+    monkeypatch.setattr(sys, "stdout", file)
+    console = make_console(quiet=True)
+    print_line(console, "text")
+    print_event(console, "text")
+    assert (file.getvalue(), console.is_terminal) == ("", False)

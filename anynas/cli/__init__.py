@@ -1,6 +1,7 @@
 """The command `anynas`: parse, call, print. Whatever takes long to import is imported by the command that needs it."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import NoReturn
 from anynas import __version__
 from anynas.cli import (
     compare,
+    completion,
     doctor,
     export,
     power,
@@ -23,7 +25,8 @@ from anynas.cli import (
     table,
     train,
 )
-from anynas.cli.options import USER_ERROR, Parser, interrupted
+from anynas.cli.exits import interrupted, refused, unread
+from anynas.cli.options import Parser
 from anynas.errors import AnynasError
 from anynas.folder import ENDINGS
 
@@ -42,28 +45,32 @@ COMMANDS = (
     export,
     predict,
     doctor,
+    completion,
 )  # in the order of --help; each module has `add`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 2 bad input (one line on standard error), 130 interrupted."""
+    """Run one command and return its exit code, one of `Exit`."""
+    parser = make_parser()
+    if "_ARGCOMPLETE" in os.environ:
+        from anynas.cli.completing import complete
+
+        complete(parser)
     try:
-        options = _parser().parse_args(arguments)
-        options.arguments = list(sys.argv[1:] if arguments is None else arguments)
-        _end_as_by_ctrl_c()
-        command: Callable[[argparse.Namespace], int] = options.command
-        return command(options)
+        try:
+            return _run(parser, arguments)
+        finally:
+            sys.stdout.flush()  # what cannot be written is told here, not by Python at its end
     except AnynasError as error:
-        print(f"anynas: {error}", file=sys.stderr)
-        return USER_ERROR
+        return refused(error)
     except KeyboardInterrupt:
         return interrupted()
-    except BrokenPipeError:  # as in `anynas sample ... | head`
-        sys.stderr.close()
-        return 0
+    except BrokenPipeError:
+        return unread()
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """Return the parser of all commands."""
     parser = Parser(
         prog="anynas",
         description="Neural architecture search and design-space design for convolutional networks.",
@@ -74,6 +81,14 @@ def _parser() -> Parser:
     for command in COMMANDS:
         command.add(commands)
     return parser
+
+
+def _run(parser: Parser, arguments: Sequence[str] | None) -> int:
+    options = parser.parse_args(arguments)
+    options.arguments = list(sys.argv[1:] if arguments is None else arguments)
+    _end_as_by_ctrl_c()
+    command: Callable[[argparse.Namespace], int] = options.command
+    return command(options)
 
 
 def _end_as_by_ctrl_c() -> None:

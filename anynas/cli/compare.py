@@ -1,10 +1,11 @@
 """`anynas compare`: two populations compared, of one run or of several."""
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
-from anynas.cli.options import Commands, add_bounds, add_command, add_json, add_seed, print_json
+from anynas.cli.exits import Exit
+from anynas.cli.names import CONTROLS, METHODS, one_of
+from anynas.cli.options import Commands, add_bounds, add_claim, add_command, add_output, add_seed
 from anynas.cli.populations import Populations, check_population, load_populations
 from anynas.errors import SettingsError
 
@@ -24,33 +25,30 @@ def add(commands: Commands) -> None:
         summary="compare two populations, of one run or of several",
         example="anynas compare runs/A runs/B --control flops --claim improves",
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a table that anynas table wrote")
-    parser.add_argument("--baseline", metavar="NAME", help="a space (the first of two)")
-    parser.add_argument("--candidate", metavar="NAME", help="another (the second of two)")
     parser.add_argument(
+        "runs", nargs="+", metavar="RUN|TABLE", help="a run's folder, or a table that anynas table wrote"
+    )
+    populations = parser.add_argument_group("populations")
+    populations.add_argument("--baseline", metavar="NAME", help="a space (the first of two)")
+    populations.add_argument("--candidate", metavar="NAME", help="another (the second of two)")
+    populations.add_argument(
         "--where",
         metavar="CONDITION",
         help='split one population: "nondecreasing(width)" is the candidate, all others are the baseline',
     )
-    parser.add_argument("--claim", metavar="KIND", help="improves or no_effect: what is to be judged")
-    parser.add_argument("--margin", type=float, metavar="M", help="of no_effect, in points of error")
-    parser.add_argument("--control", default="none", metavar="C", help="held fixed: none, flops, params, activations")
-    parser.add_argument("--method", default="weights", metavar="NAME", help="how: weights (default) or regression")
-    parser.add_argument(
-        "--statistic", default="trimmed_mean", metavar="NAME", help="trimmed_mean (default), mean or median"
-    )
-    parser.add_argument("--alpha", type=float, default=0.05, metavar="A", help="level of intervals and verdict (0.05)")
-    parser.add_argument("--paired", action="store_true", help="trials of one number are a pair")
-    add_bounds(parser, "networks outside are left out")
-    add_seed(parser, "all resampling")
-    add_json(parser, "print the comparison as JSON")
+    add_bounds(populations, "networks outside are left out")
+    add_seed(add_claim(parser), "all resampling")
+    fixed = parser.add_argument_group("what is held fixed")
+    fixed.add_argument("--control", default="none", metavar="C", help=f"{one_of(CONTROLS)} (none)")
+    fixed.add_argument("--method", default="weights", metavar="NAME", help=f"how: {one_of(METHODS)} (weights)")
+    add_output(parser)
 
 
 def _compare(options: argparse.Namespace) -> int:
     from anynas.analysis.populations import compare_populations
     from anynas.analysis.summaries import summarise
+    from anynas.cli.output import Output
     from anynas.designspace import Bounds
-    from anynas.terminal import make_console
     from anynas.views.comparisons import print_comparison
 
     bands = {name: getattr(options, name) for name in ("flops", "params", "activations")}
@@ -73,18 +71,14 @@ def _compare(options: argparse.Namespace) -> int:
         **bands,
     )
     notes = _notes(populations, table, (baseline, candidate))
-    if options.json:
-        print_json(comparison.to_dict())
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
-        return 0
     for name, band in bands.items():
         table = table[table[name].between(*band)] if band else table
-    console = make_console()
-    print_comparison(console, comparison, summarise(table, (baseline, candidate), by=SIDE))
+    sides = summarise(table, (baseline, candidate), by=SIDE)
+    output = Output(options)
+    output.result(comparison, lambda console, of: print_comparison(console, of, sides), comparison.to_dict())
     for note in notes:
-        console.print(f"note: {note}")
-    return 0
+        output.note(f"note: {note}")
+    return Exit.DONE
 
 
 def _sides(populations: Populations, options: argparse.Namespace) -> "tuple[pd.DataFrame, str, str]":

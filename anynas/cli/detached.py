@@ -1,24 +1,29 @@
 """`--detach`: the same command again, in a process of its own that outlives the terminal."""
 
 import argparse
-import os
 import shlex
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import anynas
+from anynas.cli.exits import Exit
+from anynas.cli.output import Output
 from anynas.errors import RunError
 from anynas.folder import check_free, lease_of, now
 from anynas.status import LOG
+from anynas.terminal import print_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PACKAGES = Path(anynas.__file__).parents[1]  # where this package lies
 LOOK_EVERY = 0.05  # seconds
-COLOURS = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # by which a pipe is taken for a terminal
 
 
-def detach(options: argparse.Namespace, path: Path) -> int:
+def detach(options: argparse.Namespace, path: Path, output: Output) -> int:
     """Start the driver of a run that was checked, wait until it is at work or has ended, and say where it is.
 
     Returns:
@@ -31,11 +36,11 @@ def detach(options: argparse.Namespace, path: Path) -> int:
     check_free(folder, takeover=options.takeover)
     log = folder / LOG
     try:
-        with log.open("a", encoding="utf-8") as output:
+        with log.open("a", encoding="utf-8") as said:
             arguments = _arguments(options, path)
-            print(now(), shlex.join(["anynas", *arguments]), file=output, flush=True)
-            begin = output.tell()
-            driver = _start(arguments, output.fileno())
+            print(now(), shlex.join(["anynas", *arguments]), file=said, flush=True)
+            begin = said.tell()
+            driver = _start(arguments, said.fileno())
     except OSError as error:
         reason = error.strerror or error
         raise RunError(f"{folder}: must be a folder that can be written to; {reason}; choose another --run") from None
@@ -46,20 +51,31 @@ def detach(options: argparse.Namespace, path: Path) -> int:
         driver.terminate()
         driver.wait()
         raise
-    look = f"how far it is: anynas status {shlex.quote(str(path))}"
     ended = driver.poll()
+    if ended:
+        return _told(ended, _last_line(log, begin), path)
     if ended is None:
         driver.returncode = 0  # it is left to itself: Popen is not to warn of that
-        print(f"the driver goes on by itself: process {driver.pid}, what it says is in {path / LOG}")
-        print(look)
-        print(f"to end it, with all that is finished kept: kill {driver.pid}")
-        return 0
-    if ended == 0:
-        print(f"the driver has done all that was left, and ended; what it said is in {path / LOG}")
-        print(look)
-        return 0
+    facts = {"run": str(path), "pid": driver.pid if ended is None else None, "log": str(path / LOG)}
+    output.result(facts, _print_detached, facts)
+    return Exit.DONE
+
+
+def _print_detached(console: "Console", driver: dict[str, Any]) -> None:
+    """Print where a driver is, and how to look at it and to end it."""
+    lines = [f"how far it is: anynas status {shlex.quote(driver['run'])}"]
+    if driver["pid"] is None:
+        lines.insert(0, f"the driver has done all that was left, and ended; what it said is in {driver['log']}")
+    else:
+        lines.insert(0, f"the driver goes on by itself: process {driver['pid']}, what it says is in {driver['log']}")
+        lines.append(f"to end it, with all that is finished kept: kill {driver['pid']}")
+    for line in lines:
+        print_line(console, line)
+
+
+def _told(ended: int, said: str, path: Path) -> int:
+    """Show the last line of a driver that ended before it was at work, and return its exit code."""
     code = ended if ended > 0 else 128 - ended  # as shells tell a signal
-    said = _last_line(log, begin)
     if not said.startswith("anynas: "):
         said = f"anynas: the driver must come to work; it ended with exit code {code} ({said}); see {path / LOG}"
     print(said, file=sys.stderr)
@@ -83,7 +99,6 @@ def _start(arguments: list[str], output: int) -> "subprocess.Popen[bytes]":
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        env={name: value for name, value in os.environ.items() if name not in COLOURS},
     )
 
 

@@ -2,27 +2,27 @@
 
 import argparse
 
-from anynas.cli.options import Commands, add_command
+from anynas.cli.exits import Exit
+from anynas.cli.options import Commands, add_command, add_output
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    add_command(
+    parser = add_command(
         commands,
         "doctor",
         _doctor,
-        summary="check this machine, and say what `search` would use",
+        summary="check this machine, and say what search would use",
         example="anynas doctor",
     )
+    add_output(parser, quiet=False)
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    from anynas.cli.output import Output
     from anynas.doctor import examine
-    from anynas.terminal import make_console
+    from anynas.views.machines import print_machine
 
-    console = make_console()
-    for heading, findings in examine().items():
-        console.print(heading)
-        for name, value in findings.items():
-            console.print(f"  {name:<20} {value}", soft_wrap=True)
-    return 0
+    found = examine()
+    Output(options).result(found, print_machine, found)
+    return Exit.DONE

@@ -2,7 +2,9 @@
 
 import argparse
 
-from anynas.cli.options import Commands, add_command, add_seed, image_shape
+from anynas.cli.exits import Exit
+from anynas.cli.names import FORMATS, one_of
+from anynas.cli.options import Commands, add_command, add_images, add_output, add_seed
 
 
 def add(commands: Commands) -> None:
@@ -23,24 +25,23 @@ def add(commands: Commands) -> None:
         "--format",
         default="python",
         metavar="F",
-        help="python (default: one file that needs torch alone), torch (state dict), onnx or torchvision",
+        help=f"{one_of(FORMATS)}; python is one file that needs torch alone (python)",
     )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="a new folder for it")
-    parser.add_argument(
-        "--input", type=image_shape, metavar="CxHxW", help="of an architecture: one image (those it was made for)"
-    )
-    parser.add_argument("--classes", type=int, metavar="N", help="of an architecture: number of logits")
+    add_images(parser, "the network's own", "the network's own")
     add_seed(parser, "the initial weights of a network that was not trained")
+    add_output(parser)
 
 
 def _export(options: argparse.Namespace) -> int:
+    from anynas.cli.output import Output
     from anynas.exporting.card import Card
     from anynas.exporting.export import CARD, export
+    from anynas.facts import files_facts
     from anynas.folder import read_json
-    from anynas.terminal import make_console
+    from anynas.views.networks import print_card
     from anynas.views.searches import print_files
 
-    console = make_console()
     folder = export(
         options.network,
         options.out,
@@ -50,6 +51,8 @@ def _export(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     card = Card.from_dict(read_json(folder / CARD), where=str(folder / CARD))
-    console.print(f"{card.architecture.family} {card.architecture.key}, weights {card.weights}", soft_wrap=True)
-    print_files(console, {file.name: file for file in sorted(folder.iterdir())})
-    return 0
+    files = {file.name: file for file in sorted(folder.iterdir())}
+    output = Output(options)
+    output.result(card, print_card, {**card.to_dict(), "files": files_facts(files)})
+    output.beside(files, print_files)
+    return Exit.DONE

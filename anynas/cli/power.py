@@ -4,7 +4,8 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
-from anynas.cli.options import Commands, add_command, add_json, print_json
+from anynas.cli.exits import Exit
+from anynas.cli.options import Commands, add_claim, add_command, add_output
 from anynas.cli.populations import check_population, load_populations
 from anynas.errors import SettingsError
 
@@ -20,31 +21,27 @@ def add(commands: Commands) -> None:
         commands,
         "power",
         _power,
-        summary="how many models a claim takes",
+        summary="say how many models a claim takes",
         example="anynas power --claim no_effect --margin 1 --sd 4",
     )
-    parser.add_argument("--claim", required=True, metavar="KIND", help="improves or no_effect")
-    parser.add_argument("--margin", type=float, metavar="M", help="of no_effect, in points of error")
-    parser.add_argument("--sd", type=float, metavar="S", help="spread of errors, in points; of differences if paired")
-    parser.add_argument("--pilot", metavar="RUN", help="instead: a run, or a table that anynas table wrote")
-    parser.add_argument(
+    add_claim(parser, required=True)
+    spread = parser.add_argument_group("how errors spread")
+    spread.add_argument("--sd", type=float, metavar="S", help="spread of errors, in points; of differences if paired")
+    spread.add_argument("--pilot", metavar="RUN|TABLE", help="instead: a run, or a table that anynas table wrote")
+    spread.add_argument(
         "--space", nargs="+", metavar="NAME", help="whose trials of the pilot count, if it has several; two if paired"
     )
-    parser.add_argument("--effect", type=float, metavar="D", help="true difference; below 0 it improves (0)")
-    parser.add_argument("-n", type=int, metavar="N", help="models of each population: tell their power")
-    parser.add_argument("--power", type=float, default=0.8, metavar="P", help="probability that is wanted (0.8)")
-    parser.add_argument("--alpha", type=float, default=0.05, metavar="A", help="level of the verdict (0.05)")
-    parser.add_argument("--paired", action="store_true", help="models come in pairs")
-    parser.add_argument(
-        "--statistic", default="trimmed_mean", metavar="NAME", help="trimmed_mean (default), mean or median"
-    )
-    add_json(parser, "print the numbers as JSON")
+    asked = parser.add_argument_group("what is asked")
+    asked.add_argument("--effect", type=float, metavar="D", help="true difference; below 0 it improves (0)")
+    asked.add_argument("-n", type=int, metavar="N", help="models of each population: tell their power")
+    asked.add_argument("--power", type=float, default=0.8, metavar="P", help="probability that is wanted (0.8)")
+    add_output(parser, quiet=False)
 
 
 def _power(options: argparse.Namespace) -> int:
     from anynas.analysis.claims import Claim
     from anynas.analysis.estimands import check_statistic
-    from anynas.terminal import make_console
+    from anynas.cli.output import Output
     from anynas.views.comparisons import print_power
 
     _ = Claim(kind=options.claim, margin=options.margin)  # checks it
@@ -64,11 +61,8 @@ def _power(options: argparse.Namespace) -> int:
         )
     sd, pilot = (options.sd, None) if options.pilot is None else _pilot(options)
     fields = _numbers(options, sd, pilot)
-    if options.json:
-        print_json(fields)
-    else:
-        print_power(make_console(), fields)
-    return 0
+    Output(options).result(fields, print_power, fields)
+    return Exit.DONE
 
 
 def _pilot(options: argparse.Namespace) -> tuple[float, dict[str, Any]]:

@@ -1,9 +1,9 @@
 """`anynas predict`: classify image files with a trained network."""
 
 import argparse
-import sys
 
-from anynas.cli.options import USER_ERROR, Commands, add_command, add_json
+from anynas.cli.exits import Exit, refused
+from anynas.cli.options import Commands, add_command, add_output
 
 
 def add(commands: Commands) -> None:
@@ -17,30 +17,25 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("folder", metavar="FOLDER", help="of a trained network, or of an exported one")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files; those that are none get a line each")
-    add_json(parser, "print the classes as JSON")
+    add_output(parser, quiet=False)
 
 
 def _predict(options: argparse.Namespace) -> int:
     import dataclasses
-    import json
 
+    from anynas.cli.output import Output
     from anynas.errors import DataError
     from anynas.exporting.predicting import load_predictor
-    from anynas.terminal import make_console
     from anynas.views.networks import print_predictions
 
-    console, predictor = make_console(), load_predictor(options.folder)
-    found, wrong = [], False
+    predictor = load_predictor(options.folder)
+    found, code = [], Exit.DONE
     for image in options.images:
         try:
             predictions = predictor.predict(image)
-        except DataError as error:
-            print(f"anynas: {error}", file=sys.stderr)
-            wrong = True
+        except DataError as error:  # the others are still to be told
+            code = refused(error)
             continue
         found.append({"image": image, "classes": [dataclasses.asdict(one) for one in predictions]})
-        if not options.json:
-            print_predictions(console, image, predictions)
-    if options.json:
-        print(json.dumps(found, indent=2))
-    return USER_ERROR if wrong else 0
+    Output(options).result(found, print_predictions, {"predictions": found})
+    return code

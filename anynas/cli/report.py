@@ -2,7 +2,8 @@
 
 import argparse
 
-from anynas.cli.options import Commands, add_command
+from anynas.cli.exits import Exit
+from anynas.cli.options import Commands, add_command, add_output
 
 
 def add(commands: Commands) -> None:
@@ -16,12 +17,12 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("run", metavar="RUN", help="the run's folder, or one with a study's results")
     parser.add_argument("--out", metavar="FILE", help="where to write it (report.html in that folder)")
+    add_output(parser)
 
 
 def _report(options: argparse.Namespace) -> int:
+    from anynas.cli.output import Output
     from anynas.report import write_report
-    from anynas.terminal import make_console
-    from anynas.views.searches import print_files
 
-    print_files(make_console(), {"report": write_report(options.run, options.out)})
-    return 0
+    Output(options).written({"report": write_report(options.run, options.out)})
+    return Exit.DONE

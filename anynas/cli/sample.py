@@ -2,7 +2,8 @@
 
 import argparse
 
-from anynas.cli.options import Commands, add_bounds, add_command, add_seed, add_space
+from anynas.cli.exits import Exit
+from anynas.cli.options import Commands, add_bounds, add_command, add_output, add_seed, add_space
 from anynas.errors import SettingsError
 
 
@@ -16,19 +17,19 @@ def add(commands: Commands) -> None:
         example="anynas sample --space AnyNetE -n 500 --regime imagenet --flops 360e6:400e6",
     )
     add_space(parser)
-    add_bounds(parser, "default: none")
+    add_bounds(parser, "any")
     parser.add_argument("-n", type=int, default=10, metavar="N", help="how many (10)")
     add_seed(parser, "the draws")
     parser.add_argument("--start", type=int, default=0, metavar="K", help="number of the first (0)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, as load_architecture reads them")
+    add_output(parser, quiet=False)
 
 
 def _sample(options: argparse.Namespace) -> int:
     import itertools
-    import json
 
+    from anynas.cli.output import Output
     from anynas.designspace import Bounds, load_space
-    from anynas.terminal import make_console
+    from anynas.facts import draw_facts
     from anynas.views.spaces import print_draws
 
     space = load_space(options.space, regime=options.regime)
@@ -36,9 +37,7 @@ def _sample(options: argparse.Namespace) -> int:
         raise SettingsError(f"n and start must be at least 0; got n {options.n}, start {options.start}")
     bounds = Bounds(flops=options.flops, params=options.params, activations=options.activations)
     members = itertools.islice(space.draws(seed=options.seed, bounds=bounds, start=options.start), options.n)
-    if options.json:
-        for architecture, _ in members:
-            print(json.dumps(architecture.to_dict()))
-    else:
-        print_draws(make_console(), space, members, start=options.start)
-    return 0
+    draws = [draw_facts(space, number, member) for number, member in enumerate(members, start=options.start)]
+    facts = {"space": space.name, "regime": space.regime.name, "seed": options.seed, "draws": draws}
+    Output(options).result(draws, lambda console, of: print_draws(console, space, of), facts)
+    return Exit.DONE

@@ -1,18 +1,28 @@
 """`anynas search`: find the best network of a space."""
 
 import argparse
+from typing import TYPE_CHECKING
 
+from anynas.cli.exits import Exit, interrupted
+from anynas.cli.names import SAMPLERS, one_of
 from anynas.cli.options import (
     Commands,
     add_bounds,
     add_command,
+    add_data,
+    add_output,
     add_run,
     add_seed,
     add_space,
+    add_training,
     add_workforce,
-    interrupted,
     workforce,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from anynas.driver.search import SearchPlan
 
 
 def add(commands: Commands) -> None:
@@ -22,42 +32,48 @@ def add(commands: Commands) -> None:
         "search",
         _search,
         summary="find the best network of a space",
-        example="anynas search --space AnyNetD --trials 48",
+        example="anynas search --space AnyNetD --trials 48\n"
+        "anynas search --space mine.toml --sampler random --dry-run --json",
     )
-    add_space(parser)
-    add_bounds(parser, "default: the regime's band of flops")
-    parser.add_argument("--trials", type=int, metavar="N", help="trials in all (32, unless --minutes is given)")
-    parser.add_argument("--minutes", type=float, metavar="M", help="end within about M minutes")
-    parser.add_argument("--sampler", default="tpe", metavar="NAME", help="tpe (default), gp, nsga2, random or qmc")
-    parser.add_argument(
+    what = parser.add_argument_group("what is searched")
+    add_space(what)
+    add_bounds(what, "the regime's band of flops")
+    what.add_argument(
         "--objectives",
         default="error",
         metavar="NAMES",
-        help="what to minimise: error (default), or with flops, params or activations: error,flops",
+        help="what to minimise: error, or with flops, params or activations: error,flops (error)",
     )
-    parser.add_argument(
+    what.add_argument("--sampler", default="tpe", metavar="NAME", help=f"{one_of(SAMPLERS)} (tpe)")
+    what.add_argument(
         "--warm-start",
-        metavar="PATH",
+        metavar="RUN|TABLE",
         help="tell tpe, gp or nsga2 the trials of an earlier run first: its folder, or its table as .csv or .parquet",
     )
-    add_seed(parser, "all that is drawn")
-    parser.add_argument("--data", metavar="NAME", help="data set (the regime's)")
-    parser.add_argument("--epochs", type=int, metavar="E", help="epochs of each trial (the regime's)")
-    parser.add_argument("--images", type=int, metavar="N", help="training images of each trial (all)")
-    parser.add_argument("--recipe", metavar="FILE", help="TOML file: how networks are trained")
-    parser.add_argument("--fidelity", metavar="FILE", help="TOML file: epochs, images, resolution of a trial")
-    parser.add_argument(
+    add_seed(what, "all that is drawn")
+    budget = parser.add_argument_group("budget")
+    budget.add_argument("--trials", type=int, metavar="N", help="trials in all (32, unless --minutes is given)")
+    budget.add_argument("--minutes", type=float, metavar="M", help="end within about M minutes")
+    budget.add_argument(
         "--rungs",
         type=int,
         default=1,
         metavar="R",
         help="pause trials on R rungs of epochs; few go on (1: none pauses)",
     )
-    parser.add_argument(
+    budget.add_argument(
         "--reduction", type=int, default=3, metavar="K", help="one in K goes on, with about K times the epochs (3)"
+    )
+    training = parser.add_argument_group("training")
+    add_data(training, "the regime's")
+    add_training(training, epochs="the regime's", recipe="the regime's")
+    training.add_argument("--images", type=int, metavar="N", help="training images of each trial (all)")
+    training.add_argument(
+        "--fidelity", metavar="FILE", help="TOML file: epochs, images, resolution of a trial (the regime's)"
     )
     add_workforce(parser)
     add_run(parser, "runs/SPACE-DIGEST")
+    add_output(parser)
 
 
 def _search(options: argparse.Namespace) -> int:
@@ -67,16 +83,18 @@ def _search(options: argparse.Namespace) -> int:
     if options.sampler == "gp":
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # heard when torch is imported; halves the time of an ask
 
+    from anynas.cli.output import Output
     from anynas.designspace import load_space
     from anynas.driver.search import estimate, plan_search, run_plan
+    from anynas.facts import files_facts, plan_facts, search_facts
     from anynas.figures import draw_search
     from anynas.folder import writing
     from anynas.progress import Reporter
-    from anynas.terminal import make_console
+    from anynas.terminal import print_line
     from anynas.trials import load_fidelity, load_recipe
     from anynas.views.searches import print_faults, print_files, print_plan, print_winner
 
-    console = make_console()
+    output = Output(options)
     space = load_space(options.space, regime=options.regime)
     fidelity = load_fidelity(options.fidelity) if options.fidelity else space.regime.fidelity
     given = {name: getattr(options, name) for name in ("epochs", "images") if getattr(options, name) is not None}
@@ -102,18 +120,22 @@ def _search(options: argparse.Namespace) -> int:
         **workforce(options),
     )
     expected = estimate(plan)
-    print_plan(console, plan, expected)
+
+    def show_plan(console: "Console", of: "SearchPlan") -> None:
+        print_plan(console, of, expected)
+
     if options.dry_run:
-        return 0
+        output.result(plan, show_plan, plan_facts(plan, expected))
+        return Exit.DONE
+    output.remark(plan, show_plan)
     if options.detach:
         from anynas.cli.detached import detach
 
-        return detach(options, plan.path)
-    seconds_per_trial = expected.seconds_per_trial if expected else None
+        return detach(options, plan.path, output)
     try:
         with Reporter(
-            console,
-            seconds_per_trial=seconds_per_trial,
+            output.remarks,
+            seconds_per_trial=expected.seconds_per_trial if expected else None,
             workers=plan.crew.num_workers,
             minutes=plan.minutes,
             ladder=plan.ladder,
@@ -121,8 +143,6 @@ def _search(options: argparse.Namespace) -> int:
             run = run_plan(plan, progress=reporter, expected=expected)
     except KeyboardInterrupt:
         return interrupted(f"what is finished is safe in {plan.path}; the same command goes on")
-    print_winner(console, run)
-    print_faults(console, run)
     with writing(run.path):
         pictures = draw_search(
             run.table(),
@@ -132,5 +152,10 @@ def _search(options: argparse.Namespace) -> int:
             seed=options.seed,
             quantity=run.quantity,
         )
-    print_files(console, {"table": run.path / "table.csv", **pictures})
-    return 0
+    files = {"table": run.path / "table.csv", **pictures}
+    found = search_facts(run)
+    output.beside("", print_line)
+    output.result(found, print_winner, {**found, "files": files_facts(files)})
+    output.beside(run, print_faults)
+    output.beside(files, print_files)
+    return Exit.DONE

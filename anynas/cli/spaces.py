@@ -2,18 +2,24 @@
 
 import argparse
 
-from anynas.cli.options import Commands, add_command
+from anynas.cli.exits import Exit
+from anynas.cli.options import Commands, add_command, add_output
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    add_command(commands, "spaces", _spaces, summary="list the spaces, with their exact sizes", example="anynas spaces")
+    parser = add_command(
+        commands, "spaces", _spaces, summary="list the spaces, with their exact sizes", example="anynas spaces"
+    )
+    add_output(parser, quiet=False)
 
 
 def _spaces(options: argparse.Namespace) -> int:
+    from anynas.cli.output import Output
     from anynas.designspace import builtin_spaces, load_space
-    from anynas.terminal import make_console
+    from anynas.facts import space_summary
     from anynas.views.spaces import print_spaces
 
-    print_spaces(make_console(), [load_space(name) for name in builtin_spaces()])
-    return 0
+    spaces = [space_summary(load_space(name)) for name in builtin_spaces()]
+    Output(options).result(spaces, print_spaces, {"spaces": spaces})
+    return Exit.DONE

@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anynas.cli.options import Commands, add_command, add_json, print_json
+from anynas.cli.exits import Exit
+from anynas.cli.options import Commands, add_command, add_output
 from anynas.errors import RunError, SettingsError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def add(commands: Commands) -> None:
         commands,
         "status",
         _status,
-        summary="how far a run is, and what became of its driver",
+        summary="say how far a run is, and what became of its driver",
         example="anynas status runs/DIR --watch",
     )
     parser.add_argument("run", nargs="?", metavar="RUN", help="the run's folder (a line for each in runs)")
@@ -35,7 +36,7 @@ def add(commands: Commands) -> None:
         metavar="SECONDS",
         help=f"look again and again, until the driver has ended (every {WATCH_SECONDS:g} s)",
     )
-    add_json(parser, "print it as JSON")
+    add_output(parser, quiet=False)
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -46,23 +47,20 @@ def _status(options: argparse.Namespace) -> int:
             raise SettingsError("--json is of one moment, so --watch has no meaning; leave one of them out")
         return _watch(options.run, options.watch)
     if options.run is None:
-        return _list(as_json=options.json)
+        return _list(options)
+    from anynas.cli.output import Output
     from anynas.store import load_run
-    from anynas.terminal import make_console
     from anynas.views.status import print_status
 
     status = load_run(options.run).status()
-    if options.json:
-        print_json(status.to_dict())
-    else:
-        print_status(make_console(), status)
-    return 0
+    Output(options).result(status, print_status, status.to_dict())
+    return Exit.DONE
 
 
-def _list(*, as_json: bool) -> int:
+def _list(options: argparse.Namespace) -> int:
     """Show a line for each run in `runs`."""
+    from anynas.cli.output import Output
     from anynas.store import load_run
-    from anynas.terminal import make_console
     from anynas.views.status import print_runs
 
     folders = sorted(path.parent for path in RUNS.glob("*/run.json"))
@@ -72,14 +70,9 @@ def _list(*, as_json: bool) -> int:
             found[str(folder)] = load_run(folder).status()
         except RunError as error:  # the others are still to be seen
             found[str(folder)] = str(error)
-    if as_json:
-        runs = [{"run": run, "error": s} if isinstance(s, str) else s.to_dict() for run, s in found.items()]
-        print_json({"runs": runs})
-    elif found:
-        print_runs(make_console(), found)
-    else:
-        print(f"no run in {RUNS}; begin one: anynas search --space AnyNetD")
-    return 0
+    runs = [{"run": run, "error": s} if isinstance(s, str) else s.to_dict() for run, s in found.items()]
+    Output(options).result(found, print_runs, {"runs": runs})
+    return Exit.DONE
 
 
 def _watch(path: str, seconds: float) -> int:
@@ -88,7 +81,7 @@ def _watch(path: str, seconds: float) -> int:
     from rich.text import Text
 
     from anynas.store import load_run
-    from anynas.terminal import make_console, text_of
+    from anynas.terminal import make_console, print_event, text_of
     from anynas.views.status import print_status, status_line
 
     run, console = load_run(path), make_console()
@@ -101,11 +94,10 @@ def _watch(path: str, seconds: float) -> int:
             if console.is_terminal:
                 live.update(Text(text_of(print_status, status).rstrip("\n")), refresh=True)
             else:
-                console.print(status_line(status), soft_wrap=True)
-                console.file.flush()
+                print_event(console, status_line(status))
             time.sleep(max(seconds, (time.monotonic() - began) / SHARE))
     print_status(console, status)
-    return 0
+    return Exit.DONE
 
 
 def _seconds(text: str) -> float:

@@ -2,36 +2,49 @@
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anynas.cli.options import USER_ERROR, Commands, Parser, add_command, add_run, add_workforce, interrupted, workforce
+from anynas.cli.exits import Exit, interrupted, refused
+from anynas.cli.options import (
+    Commands,
+    Parser,
+    add_command,
+    add_output,
+    add_parser,
+    add_run,
+    add_workforce,
+    workforce,
+)
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from anynas.study.judging import Verdicts
+    from anynas.study.running import StudyPlan
 
 
 def add(commands: Commands) -> None:
     """Add the command and its two commands."""
-    parser = commands.add_parser(
+    parser = add_parser(
+        commands,
         "study",
-        help="train populations and judge claims about them",
-        description="train populations and judge claims about them",
-        epilog="example: anynas study run lecture --models 20",
+        summary="train populations and judge claims about them",
+        example="anynas study run lecture --models 20",
     )
     parts = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     run = add_command(
         parts,
         "run",
         _run,
-        summary="train a study's populations, then judge its claims; again: go on, or extend",
+        summary="train a study's populations and judge its claims; again: go on, or extend",
         example="anynas study run lecture --models 20",
     )
     _add_study(run)
     run.add_argument("--models", type=int, metavar="N", help="networks of each population (the study's)")
     add_workforce(run)
     add_run(run, "runs/STUDY-DIGEST")
+    add_output(run)
     judge = add_command(
         parts,
         "judge",
@@ -41,8 +54,8 @@ def add(commands: Commands) -> None:
     )
     _add_study(judge)
     judge.add_argument("--run", metavar="DIR", help="the run's folder, or one with its results (runs/STUDY-DIGEST)")
-    judge.add_argument("--out", metavar="DIR", help="where all of it goes (the run's folder, results)")
-    judge.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+    judge.add_argument("--out", metavar="FOLDER", help="where all of it goes (the run's folder, results)")
+    add_output(judge)
 
 
 def _add_study(parser: Parser) -> None:
@@ -50,15 +63,16 @@ def _add_study(parser: Parser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from anynas.cli.output import Output
+    from anynas.facts import files_facts, plan_facts, rows_of, seen_from_here
     from anynas.progress import StudyReporter
     from anynas.results import results_of, write_results
     from anynas.study.judging import judge
     from anynas.study.running import estimate, plan_study, run_plan
-    from anynas.terminal import make_console
     from anynas.views.searches import print_faults, print_files
     from anynas.views.studies import print_study_plan, print_verdicts
 
-    console = make_console()
+    output = Output(options)
     plan = plan_study(
         options.study,
         models=options.models,
@@ -68,17 +82,22 @@ def _run(options: argparse.Namespace) -> int:
         **workforce(options),
     )
     expected = estimate(plan)
-    print_study_plan(console, plan, expected)
+
+    def show_plan(console: "Console", of: "StudyPlan") -> None:
+        print_study_plan(console, of, expected)
+
     if options.dry_run:
-        return 0
+        output.result(plan, show_plan, plan_facts(plan, expected))
+        return Exit.DONE
+    output.remark(plan, show_plan)
     if options.detach:
         from anynas.cli.detached import detach
 
-        return detach(options, plan.path)
+        return detach(options, plan.path, output)
     trials = {name: population.num_trials for name, population in plan.study.populations.items()}
     try:
         with StudyReporter(
-            console,
+            output.remarks,
             trials,
             seconds_per_trial=expected.seconds_per_trial if expected else None,
             workers=plan.crew.num_workers,
@@ -90,20 +109,21 @@ def _run(options: argparse.Namespace) -> int:
             "judges what there is"
         )
     verdicts = judge(run)
-    print_verdicts(console, verdicts)
-    print_faults(console, run)
-    print_files(console, write_results(verdicts, results_of(run), run.path / "results"))
+    files = write_results(verdicts, results_of(run), run.path / "results")
+    facts = {"run": seen_from_here(run.path), **verdicts.to_dict(), "faults": rows_of(run.faults())}
+    output.result(verdicts, print_verdicts, {**facts, "files": files_facts(files)})
+    output.beside(run, print_faults)
+    output.beside(files, print_files)
     return _code(verdicts)
 
 
 def _judge(options: argparse.Namespace) -> int:
-    import json
-
+    from anynas.cli.output import Output
+    from anynas.facts import files_facts
     from anynas.results import results_in, write_results
     from anynas.study.definition import load_study
     from anynas.study.judging import judge_table
     from anynas.study.running import declaration_of, plan_study
-    from anynas.terminal import make_console
     from anynas.views.searches import print_files
     from anynas.views.studies import print_verdicts
 
@@ -120,18 +140,15 @@ def _judge(options: argparse.Namespace) -> int:
     verdicts = judge_table(results.table, first=results.first, last=last)
     out = Path(options.out) if options.out else folder / "results" if (folder / "run.json").is_file() else None
     files = write_results(verdicts, dataclasses.replace(results, last=last), out) if out else {}
-    console = make_console()
-    if options.json:
-        print(json.dumps(verdicts.to_dict(), indent=2, allow_nan=False))
-    else:
-        print_verdicts(console, verdicts)
-        print_files(console, files)
+    output = Output(options)
+    output.result(verdicts, print_verdicts, {"run": str(folder), **verdicts.to_dict(), "files": files_facts(files)})
+    output.beside(files, print_files)
     return _code(verdicts)
 
 
-def _code(verdicts: "Verdicts") -> int:
-    """Return the exit code: 2 if a claim cannot be judged however many models there are, with a line for each."""
+def _code(verdicts: "Verdicts") -> Exit:
+    """Return how it ends: refused, with a line for each, if claims cannot be judged however many models there are."""
     impossible = [claim for claim in verdicts.claims if claim.comparison is None and not claim.too_early]
     for claim in impossible:
-        print(f'anynas: claim "{claim.stated.name}": {claim.reason}', file=sys.stderr)
-    return USER_ERROR if impossible else 0
+        refused(f'claim "{claim.stated.name}": {claim.reason}')
+    return Exit.REFUSED if impossible else Exit.DONE

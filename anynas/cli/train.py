@@ -1,8 +1,23 @@
 """`anynas train`: train one network in full."""
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
-from anynas.cli.options import Commands, add_command, add_seed, interrupted
+from anynas.cli.exits import Exit, interrupted
+from anynas.cli.options import (
+    Commands,
+    add_command,
+    add_data,
+    add_device,
+    add_dry_run,
+    add_output,
+    add_regime,
+    add_seed,
+    add_training,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def add(commands: Commands) -> None:
@@ -15,20 +30,22 @@ def add(commands: Commands) -> None:
         example="anynas train runs/AnyNetD-1f0c2a9b --epochs 30",
     )
     parser.add_argument("network", metavar="RUN|ARCHITECTURE", help="a search's folder, a name or a JSON file")
-    parser.add_argument("--data", metavar="NAME", help="data set (the run's or the regime's)")
-    parser.add_argument("--regime", metavar="R", help="for an architecture: fashion, cifar or imagenet (its family's)")
-    parser.add_argument("--recipe", metavar="FILE", help="TOML file: how it is trained (the run's or the regime's)")
-    parser.add_argument("--epochs", type=int, metavar="E", help="epochs (ten times those of a trial)")
+    add_data(parser, "the run's or the regime's")
+    add_regime(parser, "the family's own; a run has its own")
+    add_training(parser, epochs="ten times those of a trial", recipe="the run's or the regime's")
     add_seed(parser, "all that is drawn")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto (default), cpu or cuda")
+    add_device(parser)
     parser.add_argument("--out", metavar="FOLDER", help="where it is kept (RUN/winner or runs/NAME-DIGEST)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and stop")
+    add_dry_run(parser)
+    add_output(parser)
 
 
 def _train(options: argparse.Namespace) -> int:
+    from anynas.cli.output import Output
+    from anynas.facts import files_facts, trained_facts, training_plan_facts
     from anynas.figures.learning import draw_training
     from anynas.progress import EpochReporter
-    from anynas.terminal import make_console
+    from anynas.terminal import print_line
     from anynas.training.devices import device_name, resolve_device
     from anynas.training.fully import plan_training, run_training, seconds_left
     from anynas.training.trained import ARCHITECTURE, RECORD, WEIGHTS, load_trained
@@ -36,8 +53,8 @@ def _train(options: argparse.Namespace) -> int:
     from anynas.views.networks import print_trained, print_training_plan
     from anynas.views.searches import print_files
 
-    console = make_console()
-    where = device_name(resolve_device(options.device))
+    output = Output(options)
+    device = device_name(resolve_device(options.device))
     plan = plan_training(
         options.network,
         data=options.data,
@@ -49,17 +66,24 @@ def _train(options: argparse.Namespace) -> int:
         path=options.out,
     )
     seconds = seconds_left(plan)
-    print_training_plan(console, plan, seconds=seconds, where=where)
+    planned = training_plan_facts(plan, seconds=seconds, device=device)
+
+    def show_plan(console: "Console", of: dict[str, Any]) -> None:
+        print_training_plan(console, plan, of)
+
     if options.dry_run:
-        return 0
+        output.result(planned, show_plan, planned)
+        return Exit.DONE
+    output.remark(planned, show_plan)
     try:
-        with EpochReporter(console, epochs=plan.fidelity.epochs, done=plan.epochs_done, seconds=seconds) as reporter:
+        with EpochReporter(
+            output.remarks, epochs=plan.fidelity.epochs, done=plan.epochs_done, seconds=seconds
+        ) as reporter:
             for point in run_training(plan):
                 reporter.finished(point)
     except KeyboardInterrupt:
         return interrupted(f"finished epochs are safe in {plan.path}; the same command goes on")
     trained = load_trained(plan.path)
-    print_trained(console, trained, num_validation=len(plan.data.validation), num_test=len(plan.data.test))
     record = trained.record
     trained_on = f"{trained.fidelity.epochs} epochs of {trained.num_images:,} images of {trained.data}"
     curve = draw_training(
@@ -69,6 +93,14 @@ def _train(options: argparse.Namespace) -> int:
         footer=f"n = 1 training, seed {trained.seed}, {trained_on}; "
         f"anynas {record['anynas_version']}, torch {record['torch_version']}, {record['device']}",
     )
-    files = {"weights": WEIGHTS, "architecture": ARCHITECTURE, "record": RECORD}
-    print_files(console, {**{what: trained.path / name for what, name in files.items()}, "curve": curve})
-    return 0
+    names = {"weights": WEIGHTS, "architecture": ARCHITECTURE, "record": RECORD}
+    files = {**{what: trained.path / name for what, name in names.items()}, "curve": curve}
+    sizes = {"num_validation": len(plan.data.validation), "num_test": len(plan.data.test)}
+    output.beside("", print_line)
+    output.result(
+        trained,
+        lambda console, of: print_trained(console, of, **sizes),
+        {**trained_facts(trained), **sizes, "files": files_facts(files)},
+    )
+    output.beside(files, print_files)
+    return Exit.DONE

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from anynas.analysis.comparison import NAMES, Comparison
 from anynas.analysis.ranks import Lead
-from anynas.terminal import plural, print_table
+from anynas.terminal import plural, print_line, print_table
 
 SIDES = ("baseline", "candidate")
 Row = list[Any]
@@ -142,24 +142,27 @@ def print_power(console: Console, fields: Mapping[str, Any]) -> None:
     """Print how many models a claim takes, as `anynas power --json` names the numbers."""
     margin = "" if fields["margin"] is None else f" within {fields['margin']:g} points"
     each = "pairs" if fields["paired"] else "models of each population"
-    console.print(f"claim {fields['claim']}{margin}, alpha {fields['alpha']:g}")
+    print_line(console, f"claim {fields['claim']}{margin}, alpha {fields['alpha']:g}")
     pilot, pilot_of = fields["pilot"], "pairs of" if fields["paired"] else "models of"
     source = "" if pilot is None else f", from a pilot of {pilot['n']:,} {pilot_of} {pilot['space']}"
-    console.print(f"{NAMES[fields['statistic']]} with a spread of {fields['sd']:.3g} points{source}")
+    print_line(console, f"{NAMES[fields['statistic']]} with a spread of {fields['sd']:.3g} points{source}")
     if pilot is not None and pilot["searched"]:
-        console.print("note: an adaptive sampler chose the pilot's networks; random draws of the space may spread more")
+        print_line(
+            console, "note: an adaptive sampler chose the pilot's networks; random draws of the space may spread more"
+        )
     if fields["n"] is not None:
         if fields["power_at_n"] is not None:
             true = f"if the true difference is {fields['effect']:g} points"
-            console.print(f"power with {fields['n']:,} {each}: {fields['power_at_n']:.3f} {true}")
+            print_line(console, f"power with {fields['n']:,} {each}: {fields['power_at_n']:.3f} {true}")
         if fields["smallest_effect"] is not None:
-            console.print(
+            print_line(
+                console,
                 f"smallest improvement found with {fields['n']:,} {each} and a power of {fields['power']:g}: "
-                f"{fields['smallest_effect']:.3g} points"
+                f"{fields['smallest_effect']:.3g} points",
             )
         return
-    console.print(f"true difference {fields['effect']:g} points")
-    console.print(f"needed: {fields['models_needed']:,} {each}, for a power of {fields['power']:g}")
+    print_line(console, f"true difference {fields['effect']:g} points")
+    print_line(console, f"needed: {fields['models_needed']:,} {each}, for a power of {fields['power']:g}")
     console.print()
     print_table(
         console, ["n", "power"], [[row["n"], f"{row['power']:.3f}"] for row in fields["table"]], right=["power"]

@@ -1,12 +1,14 @@
 """What the commands print about a search and its run: the plan, the winner, trials, files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from anynas.architecture import Architecture
-from anynas.terminal import count, duration, plural, print_table
+from anynas.facts import Facts, seen_from_here
+from anynas.terminal import count, duration, plural, print_line, print_table
 from anynas.views.spaces import print_choices
 
 if TYPE_CHECKING:
@@ -49,29 +51,26 @@ def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None"
         )
     lines.append(f"run {plan.path}" + (f", entries in {plan.storage}" if plan.storage else ""))
     for line in lines:
-        console.print(line, soft_wrap=True)
+        print_line(console, line)
 
 
-def print_winner(console: Console, run: "Run") -> None:
+def print_winner(console: Console, found: Facts) -> None:
     """Print a finished search: the winner's stages, errors and cost, the Pareto front, and the count of trials."""
-    result = run.result()
-    console.print()
+    result, quantity = found["result"], found["quantity"]
     console.print(f"winner: trial {result['number']}, {result['key']}")
     print_choices(console, Architecture.from_dict(result["architecture"]))
     errors = result["validation_errors"]
     each = ", ".join(f"{error:.2f}" for error in errors)
     tested = "unknown, its training failed" if result["test_error"] is None else f"{result['test_error']:.2f} %"
-    console.print(f"validation error  {result['validation_error_mean']:.2f} %, mean of {len(errors)} seeds ({each})")
+    mean = result["validation_error_mean"]
+    print_line(console, f"validation error  {mean:.2f} %, mean of {len(errors)} seeds ({each})")
     console.print(f"test error        {tested}")
     console.print(f"flops             {count(result['flops'])} multiply-adds")
     console.print(f"params            {count(result['params'])}")
     console.print()
-    console.print(f"Pareto front of error and {run.quantity}, one seed each")
-    costs = list(dict.fromkeys(["flops", "params", run.quantity]))
-    rows = [
-        [int(row["number"]), float(row["error"]), *(count(row[name]) for name in costs), row["key"]]
-        for row in run.front().to_dict("records")
-    ]
+    console.print(f"Pareto front of error and {quantity}, one seed each")
+    costs = list(dict.fromkeys(["flops", "params", quantity]))
+    rows = [[row["number"], row["error"], *(count(row[name]) for name in costs), row["key"]] for row in found["front"]]
     print_table(console, ["trial", "error %", *costs, "key"], rows)
     if "front" in result:
         _print_confirmed(console, result["front"], costs)
@@ -82,7 +81,7 @@ def print_winner(console: Console, run: "Run") -> None:
             f"{plural(rung['trials'], 'trial')} after {plural(rung['epochs'], 'epoch')}" for rung in result["rungs"]
         ]
         trained, in_full = result["epochs_trained"], result["epochs_in_full"]
-        console.print(f"rungs: {', '.join(reached)}")
+        print_line(console, f"rungs: {', '.join(reached)}")
         console.print(f"trained {trained:,} epochs of {in_full:,} that full training takes: {trained / in_full:.0%}")
 
 
@@ -107,14 +106,13 @@ def print_faults(console: Console, run: "Run") -> None:
     """Print which tries came to nothing and which trials failed, by their reasons; nothing if there are none."""
     for event, rows in run.faults().groupby("event", sort=False):
         reasons = "; ".join(f"{row.times} x {row.reason}" for row in rows.itertuples())
-        console.print(f"{event}: {reasons}", soft_wrap=True)
+        print_line(console, f"{event}: {reasons}")
 
 
-def print_files(console: Console, files: dict[str, Path]) -> None:
+def print_files(console: Console, files: Mapping[str, Path]) -> None:
     """Print where things are, as seen from the current folder."""
-    here = Path.cwd()
     for what, path in files.items():
-        console.print(f"{what}: {path.relative_to(here) if path.is_relative_to(here) else path}", soft_wrap=True)
+        print_line(console, f"{what}: {seen_from_here(path)}")
 
 
 def print_trials(console: Console, table: "pd.DataFrame") -> None:

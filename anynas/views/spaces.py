@@ -1,95 +1,90 @@
 """What the commands print about spaces, their draws, and architectures."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
 
 from anynas.architecture import Architecture
-from anynas.counting import complexity, layer_summary
 from anynas.designspace import DesignSpace
 from anynas.designspace.forms import form_of
-from anynas.designspace.space import CONSTRAINTS, Member
-from anynas.layers import Shape
-from anynas.terminal import count, plural, print_table
+from anynas.facts import Facts
+from anynas.terminal import count, plural, print_line, print_table
+from anynas.views.networks import print_latency
 
 LONGEST_SIZE = 26  # characters that `anynas spaces` gives a number
 
 
-def print_spaces(console: Console, spaces: list[DesignSpace]) -> None:
+def print_spaces(console: Console, spaces: Sequence[Facts]) -> None:
     """Print a line a space; sizes too long for a column are rounded there, and exact below."""
-    sizes = {space.name: f"{space.size():,}" for space in spaces}
+    sizes = {space["name"]: f"{space['size']:,}" for space in spaces}
     shown = {
         name: size if len(size) <= LONGEST_SIZE else f"{float(size.replace(',', '')):.3g}"
         for name, size in sizes.items()
     }
     columns = ["space", "family", "free", "size", "what it is"]
-    rows = [[s.name, s.family, s.dimension, shown[s.name], s.description] for s in spaces]
+    rows = [[s["name"], s["family"], s["dimension"], shown[s["name"]], s["description"]] for s in spaces]
     print_table(console, columns, rows, right=["size"])
     for name, size in sizes.items():
         if size != shown[name]:
-            console.print(f"\n{name} has exactly {size}", soft_wrap=True)
+            console.print()
+            print_line(console, f"{name} has exactly {size}")
 
 
-def print_space(console: Console, space: DesignSpace) -> None:
+def print_space(console: Console, space: Facts) -> None:
     """Print a space's parameters, laws, constraints and size, and its regime."""
-    stages = f"{space.stages} stages" if isinstance(space.stages, int) else f"stages {space.stages.law}"
-    console.print(f"{space.name}: {space.description or 'a design space'} ({space.family}, {stages})", soft_wrap=True)
-    console.print(f"{space.dimension} free parameters, {space.size():,} settings", soft_wrap=True)
+    stages = f"{space['stages']} stages" if isinstance(space["stages"], int) else f"stages {space['stages']}"
+    print_line(console, f"{space['name']}: {space['description'] or 'a design space'} ({space['family']}, {stages})")
+    print_line(console, f"{space['dimension']} free parameters, {space['size']:,} settings")
     console.print()
-    rows = []
-    for parameter in space.all_parameters:
-        kinds = [kind for kind in CONSTRAINTS if parameter.name in getattr(space, kind)]
-        each = space.each(parameter)
-        rows.append(
-            [
-                parameter.name.replace("_", " "),
-                each,
-                parameter.law,
-                ", ".join(kinds) or ("" if each == "network" else "free"),
-            ]
-        )
+    rows = [
+        [
+            parameter["name"].replace("_", " "),
+            parameter["each"],
+            parameter["law"],
+            ", ".join(parameter["constraints"]) or ("" if parameter["each"] == "network" else "free"),
+        ]
+        for parameter in space["parameters"]
+    ]
     print_table(console, ["parameter", "one a", "law", "across stages"], rows)
-    if space.family == "regnet":
-        console.print(f"of all lines those with {space.stages} stages, none skipped")
-    for name, value in space.fixed.items():
+    if space["family"] == "regnet":
+        console.print(f"of all lines those with {space['stages']} stages, none skipped")
+    for name, value in space["fixed"].items():
         console.print(f"{name.replace('_', ' ')} {_value(value)} throughout")
-    _print_regime(console, space)
+    _print_regime(console, space["family"], space["regime"])
 
 
-def print_architecture(console: Console, architecture: Architecture, input_shape: Shape, num_classes: int) -> None:
+def print_architecture(console: Console, shown: Facts) -> None:
     """Print an architecture layer by layer, and what it costs."""
-    summary = layer_summary(architecture, input_shape=input_shape, num_classes=num_classes)
-    counted = complexity(architecture, input_shape=input_shape, num_classes=num_classes)
-    console.print(f"{architecture.family} {architecture.key} at {_text(input_shape)}, {num_classes} classes")
-    rows = [[r.layer, _text(r.output_shape), int(r.params), int(r.flops)] for r in summary.itertuples()]
+    family, images = shown["architecture"]["family"], _text(shown["input_shape"])
+    console.print(f"{family} {shown['key']} at {images}, {shown['num_classes']} classes")
+    rows = [[r["layer"], _text(r["output_shape"]), r["params"], r["flops"]] for r in shown["layers"]]
     print_table(console, ["layer", "output shape", "params", "flops"], rows)
     console.print()
-    console.print(f"flops        {counted.flops:,} multiply-adds")
-    console.print(f"params       {counted.params:,}")
-    console.print(f"activations  {counted.activations:,}")
+    console.print(f"flops        {shown['flops']:,} multiply-adds")
+    console.print(f"params       {shown['params']:,}")
+    console.print(f"activations  {shown['activations']:,}")
+    if "latency" in shown:
+        print_latency(console, shown["latency"])
 
 
-def print_draws(console: Console, space: DesignSpace, members: Iterable[Member], *, start: int) -> None:
+def print_draws(console: Console, space: DesignSpace, draws: Sequence[Facts]) -> None:
     """Print a line a draw: its choices, and what it costs at the regime's input."""
-    regime = space.regime
     shared = {*space.tie, *space.equal}
     per_block = [p.name.replace("_", " ") for p in space.parameters if space.each(p) == "block"]
     listed = [p for p in space.parameters if len(p.values) > 1 and space.each(p) != "block"]
     rows = []
-    for number, (architecture, point) in enumerate(members, start=start):
-        counted = complexity(architecture, input_shape=regime.input_shape, num_classes=regime.num_classes)
-        values = space.columns_at(point)
+    for draw in draws:
         choices = [
-            "-".join(_value(values[c]) for c in (p.columns[:1] if p.name in shared else p.columns) if c in values)
+            "-".join(_value(draw[c]) for c in (p.columns[:1] if p.name in shared else p.columns) if c in draw)
             for p in listed
         ]
-        rows.append([number, *choices, count(counted.flops), count(counted.params), architecture.key])
+        rows.append([draw["number"], *choices, count(draw["flops"]), count(draw["params"]), draw["key"]])
     headings = [p.name.replace("_", " ") for p in listed]
     print_table(console, ["number", *headings, "flops", "params", "key"], rows)
     if per_block:
-        console.print(f"--json also gives what each block has: {', '.join(per_block)}", soft_wrap=True)
+        print_line(console, f"--json also gives what each block has: {', '.join(per_block)}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,25 +116,24 @@ def print_choices(console: Console, architecture: Architecture) -> None:
     for columns, rows in choices.tables:
         print_table(console, columns, rows)
     if choices.once:
-        console.print(", ".join(choices.once), soft_wrap=True)
+        print_line(console, ", ".join(choices.once))
 
 
-def _print_regime(console: Console, space: DesignSpace) -> None:
-    regime, recipe, fidelity = space.regime, space.regime.recipe, space.regime.fidelity
+def _print_regime(console: Console, family: str, regime: Facts) -> None:
+    recipe, fidelity = regime["recipe"], regime["fidelity"]
+    images = f"images {_text(regime['input_shape'])}, {regime['num_classes']} classes"
+    low, high = (count(bound) for bound in regime["flops"])
+    each = "all" if fidelity["images"] == "all" else f"{fidelity['images']:,}"
+    stem = f"  stem {regime['stem_width']} channels, stride {regime['stem_stride']}; "
     console.print()
-    images = f"images {_text(regime.input_shape)}, {regime.num_classes} classes"
-    console.print(f"regime {regime.name}: {images}, data {regime.data or '(to be named)'}")
-    if space.family in ("anynet", "regnet"):  # other families have their own
-        stem = f"stem {regime.stem_width} channels, stride {regime.stem_stride}"
-        console.print(f"  {stem}; stage strides {regime.stage_stride}")
-    low, high = (count(bound) for bound in regime.flops)
-    shown = "all" if fidelity.images == "all" else f"{fidelity.images:,}"
-    console.print(f"  band {low} to {high} multiply-adds; {plural(fidelity.epochs, 'epoch')} of {shown} images a trial")
-    console.print(
-        f"  learning rate {recipe.learning_rate:g}, batch {recipe.batch_size}, weight decay {recipe.weight_decay:g}, "
-        f"initialisation {recipe.initialisation}",
-        soft_wrap=True,
-    )
+    for line in (
+        f"regime {regime['name']}: {images}, data {regime['data'] or '(to be named)'}",
+        *([f"{stem}stage strides {regime['stage_stride']}"] if family in ("anynet", "regnet") else []),
+        f"  band {low} to {high} multiply-adds; {plural(fidelity['epochs'], 'epoch')} of {each} images a trial",
+        f"  learning rate {recipe['learning_rate']:g}, batch {recipe['batch_size']}, weight decay "
+        f"{recipe['weight_decay']:g}, initialisation {recipe['initialisation']}",
+    ):
+        print_line(console, line)
 
 
 def _each_of(architecture: Architecture, field: str) -> str:
@@ -153,5 +147,5 @@ def _value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _text(shape: Shape) -> str:
+def _text(shape: Iterable[int]) -> str:
     return "x".join(map(str, shape))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from anynas.status import Driver, Question, Status
-from anynas.terminal import count, duration, plural, print_table
+from anynas.terminal import count, duration, plural, print_line, print_table
 
 BAR = 24  # characters
 WIDTH, LABEL = 80, 10  # characters of a line, and before what it says
@@ -48,6 +48,8 @@ def status_line(status: Status) -> str:
 
 def print_runs(console: Console, runs: Mapping[str, Status | str]) -> None:
     """Print a line a run; of one that cannot be read why not."""
+    if not runs:
+        console.print("no run in runs; begin one: anynas search --space AnyNetD")
     rows = []
     for name, status in runs.items():
         if isinstance(status, str):
@@ -59,7 +61,7 @@ def print_runs(console: Console, runs: Mapping[str, Status | str]) -> None:
         print_table(console, ["run", "trials", "best %", "left", "driver"], rows, right=["trials", "best %", "left"])
     for status in runs.values():
         if isinstance(status, str):
-            console.print(f"not readable: {status}", soft_wrap=True)
+            print_line(console, f"not readable: {status}")
 
 
 def _line(console: Console, label: str, text: str) -> None:

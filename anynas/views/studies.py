@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from anynas.terminal import count, duration, plural, print_table
+from anynas.terminal import count, duration, plural, print_line, print_table
 from anynas.views.comparisons import print_comparison
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def print_study_plan(console: Console, plan: "StudyPlan", expected: "StudyEstima
             f"{plural(plan.crew.num_workers or 1, 'worker')}"
         )
     for line in lines:
-        console.print(line, soft_wrap=True)
-    console.file.flush()
+        print_line(console, line)
 
 
 def _asked(study: "Study") -> str:

@@ -12,8 +12,9 @@ from anynas.folder import ENDINGS
 def here(monkeypatch, capsys):
     """Return a function that runs `anynas` in this process, which is quicker: nothing is imported anew."""
 
-    def command(*arguments, cwd):
+    def command(*arguments, cwd, columns=80):
         monkeypatch.chdir(cwd)
+        monkeypatch.setenv("COLUMNS", str(columns))
         try:
             code = main([str(argument) for argument in arguments])
         except SystemExit as end:  # --help

@@ -173,7 +173,7 @@ def test_settings_in_which_populations_differ_are_told(tables, here):
 def test_runs_with_one_space_are_told_apart_and_a_search_is_no_sample(tmp_path, here):
     for name, sampler in (("one", "random"), ("two", "tpe")):
         here("search", "--space", "AnyNetC", *TINY, "--sampler", sampler, "--run", f"runs/{name}", cwd=tmp_path)
-    code, out, err = here("compare", "runs/one", "runs/two", "--json", cwd=tmp_path)
+    code, out, err = here("compare", "runs/one", "runs/two", "--json", cwd=tmp_path, columns=200)
     assert code == 0
     assert err == (
         "note: two/AnyNetC was searched with an adaptive sampler: its trials are no random draws of the space, and the "
@@ -189,7 +189,7 @@ def test_runs_with_one_space_are_told_apart_and_a_search_is_no_sample(tmp_path, 
     told = here("compare", "runs/one", "runs/two", cwd=tmp_path)[1]
     assert "note: two/AnyNetC was searched" in told
     assert "note: one/AnyNetC" not in told
-    code, out, _ = here("power", "--claim", "improves", "-n", "50", "--pilot", "runs/two", cwd=tmp_path)
+    code, out, _ = here("power", "--claim", "improves", "-n", "50", "--pilot", "runs/two", cwd=tmp_path, columns=200)
     assert code == 0
     assert "note: an adaptive sampler chose the pilot's networks; random draws of the space may spread more" in out
 

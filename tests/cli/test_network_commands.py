@@ -91,7 +91,7 @@ def test_what_is_trained_is_exported_and_predicts(tmp_path, here):
             "anynas: c.png: must be an image file; No such file or directory\n"
         )
     code, out, err = here("predict", "e", "a.png", "--json", cwd=tmp_path)
-    (found,) = json.loads(out)
+    (found,) = json.loads(out)["predictions"]
     assert (code, err, found["image"], len(found["classes"])) == (0, "", "a.png", 3)
     assert found["classes"][0].keys() == {"number", "name", "probability"}
 

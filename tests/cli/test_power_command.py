@@ -61,10 +61,10 @@ def test_json_has_the_same_numbers(tmp_path, here):
 def test_a_number_of_models_gives_their_power_and_the_smallest_effect(tmp_path, here):
     asked = ("power", "--claim", "improves", "--sd", "4", "-n", "100")
     smallest = smallest_effect(n=100, sd=4.0)
-    out = here(*asked, cwd=tmp_path)[1]
+    out = here(*asked, cwd=tmp_path, columns=120)[1]
     assert f"with 100 models of each population and a power of 0.8: {smallest:.3g} points" in out
     assert "power with 100" not in out
-    out = here(*asked, "--effect", "-2", cwd=tmp_path)[1]
+    out = here(*asked, "--effect", "-2", cwd=tmp_path, columns=120)[1]
     found = power("improves", n=100, sd=4.0, effect=-2.0)
     assert f"power with 100 models of each population: {found:.3f} if the true difference is -2 points" in out
     said = json.loads(here(*asked, "--effect", f"-{smallest:.12f}", "--json", cwd=tmp_path)[1])
@@ -101,7 +101,7 @@ def test_a_pilot_of_pairs_gives_the_spread_of_their_differences(statistic, pilot
         found = compare(pairs["A"], pairs["B"], paired=True)
         assert said["sd"] == pytest.approx(found.standard_error * 29**0.5)
     assert said["models_needed"] == models_needed("no_effect", margin=1.0, sd=said["sd"], paired=True)
-    out = here("power", *asked, "--statistic", statistic, cwd=pilot)[1]
+    out = here("power", *asked, "--statistic", statistic, cwd=pilot, columns=120)[1]
     assert "from a pilot of 29 pairs of A and B\n" in out
 
 

@@ -65,7 +65,9 @@ def test_judge_prints_what_python_gives(folder, here):
     verdicts = anynas.judge(folder / "run")
     code, out, err = here("study", "judge", "small.toml", "--run", "run", "--json", cwd=folder)
     assert (code, err) == (0, "")
-    assert json.loads(out) == json.loads(json.dumps(verdicts.to_dict()))
+    found = json.loads(out)
+    assert (found.pop("run"), found.pop("files")["verdicts"]) == ("run", "run/results/verdicts.txt")
+    assert found == json.loads(json.dumps(verdicts.to_dict()))
     by_folder = here("study", "judge", "run", "--json", cwd=folder)
     assert json.loads(by_folder[1]) == json.loads(out)
 

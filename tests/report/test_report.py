@@ -26,7 +26,7 @@ from report_runs import (
 )
 
 import anynas
-from anynas.cli import _parser
+from anynas.cli import make_parser
 from anynas.designspace import load_space
 from anynas.driver.search import plan_search
 from anynas.errors import RunError, SettingsError
@@ -307,7 +307,7 @@ def test_a_report_changes_nothing_but_itself_and_is_the_same_again(tmp_path: Pat
 def options_of(read: Reader) -> Any:
     words = shlex.split(read.texts("code")[0])
     assert words[0] == "anynas"
-    return _parser().parse_args(words[1:])
+    return make_parser().parse_args(words[1:])
 
 
 def test_a_builtin_spaces_search_is_repeated_by_its_command_alone(tmp_path: Path) -> None:

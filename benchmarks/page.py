@@ -3,6 +3,7 @@
 Every number on the page comes from a file in benchmarks/results; where there is none, the page says so.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,14 @@ TRIED = """\
 
 Ideas that did not help, with numbers, are in [CHANGELOG.md](../CHANGELOG.md) under "Tried and left".
 """
+CLONE = """\
+## From clone to first result
+
+README's code blocks, word for word and in order, in an empty virtual environment beside a fresh clone, with empty
+caches (`python -m benchmarks.readme`). The first result is the end of the first block: anynas and all that it needs are
+installed, a space is searched, the winner found and tested. Packages come from where pip gets them on that machine,
+which makes a part of the time; the block that runs the tests is left out.
+"""
 NO_GPU = """\
 ## GPU
 
@@ -52,6 +61,7 @@ def page(results: Path) -> str:
     for name in SECTIONS:
         parts.append(_section(name, sections.get(name)))
     parts.append(_gpu(sorted(results.glob("gpu-*.json"))))
+    parts.append(_clone(results / "readme.json"))
     return "\n".join([*parts, TRIED])
 
 
@@ -92,6 +102,27 @@ def _gpu(paths: list[Path]) -> str:
             about = "; ".join(about_section(measured))
             parts += [f"{_quick(measured)}*{name}*, measured {about}.", markdown_tables(measured).rstrip()]
     return "\n\n".join(parts) + "\n"
+
+
+def _clone(path: Path) -> str:
+    """Return how README's blocks went on a clone."""
+    if not path.exists():
+        return f"{CLONE}\nNot measured yet.\n"
+    tried = json.loads(path.read_text(encoding="utf-8"))
+    rows = [("clone and empty environment", tried["clone_seconds"])]
+    rows += [(f"{block['language']}: `{block['first_line']}`", block["seconds"]) for block in tried["blocks"]]
+    lines = [f"| {what.replace('|', '&#124;')} | {seconds:.0f} s |" for what, seconds in rows]
+    return "\n".join(
+        [
+            CLONE,
+            f"Measured {'; '.join(about_section(tried))}. n = 1.\n",
+            f"From clone to first result: {duration(tried['first_result_seconds'])}; to the end of all blocks: "
+            f"{duration(tried['wall_seconds'])}.\n",
+            "| what, or a block's first line | time |\n| --- | --: |",
+            *lines,
+            "",
+        ]
+    )
 
 
 def _duration(sections: Results) -> str:

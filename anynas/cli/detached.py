@@ -92,14 +92,23 @@ def _arguments(options: argparse.Namespace, path: Path) -> list[str]:
 
 def _start(arguments: list[str], output: int) -> "subprocess.Popen[bytes]":
     """Start the command with this very package, in a session of its own: no terminal's end is its own."""
-    safe = [] if Path.cwd() == PACKAGES else ["-P"]  # else no module in the current folder gets in the way
     return subprocess.Popen(
-        [sys.executable, *safe, "-m", "anynas", *arguments],
+        [sys.executable, *_program(), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+
+
+def _program() -> list[str]:
+    """Return what Python is to run: a user's script that called the command, which may know more than anynas."""
+    started = sys.modules["__main__"]
+    script = getattr(started, "__file__", None)
+    if script is not None and script.endswith(".py") and getattr(started, "__spec__", None) is None:
+        return [script]
+    safe = [] if Path.cwd() == PACKAGES else ["-P"]  # else no module in the current folder gets in the way
+    return [*safe, "-m", "anynas"]
 
 
 def _is_at_work(pid: int, folder: Path) -> bool:

@@ -68,11 +68,11 @@ def _load(path: Path) -> "tuple[pd.DataFrame, bool]":
     if is_table(path):
         table, adaptive = read_table(path, texts=TEXTS), False
     else:
-        from anynas.driver.samplers import ADAPTIVE
+        from anynas.driver.samplers import is_adaptive
         from anynas.store import load_run
 
         run = load_run(path)
-        table, adaptive = run.table(), run.identity.get("sampler") in ADAPTIVE
+        table, adaptive = run.table(), is_adaptive(run.identity.get("sampler"))
     for name in (*TEXTS, *NUMBERS):
         if name not in table.columns:
             raise SettingsError(

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anynas.driver.samplers import ADAPTIVE
+from anynas.driver.samplers import is_adaptive
 from anynas.driver.warm_start import FILE
 from anynas.errors import RunError
 from anynas.folder import read_json
@@ -61,7 +61,7 @@ class Record:
     @property
     def is_adaptive(self) -> bool:
         """Whether a sampler chose networks by the trials before, so that they are no sample of the space."""
-        return self.identity is not None and self.identity.get("sampler") in ADAPTIVE
+        return self.identity is not None and is_adaptive(self.identity.get("sampler"))
 
     @property
     def quantity(self) -> str:

@@ -16,7 +16,7 @@ def test_the_committed_page_is_made_from_the_committed_results():
 
 def test_a_page_without_results_has_no_numbers_and_says_so(tmp_path):
     text = page(tmp_path)
-    assert text.count("Not measured yet.") == len(SECTIONS)
+    assert text.count("Not measured yet.") == len(SECTIONS) + 1  # and README's blocks
     assert "No GPU run has been made" in text
 
 
@@ -45,7 +45,7 @@ def write(path, **sections):
 def test_a_measured_section_shows_its_numbers_its_machine_and_its_quality(tmp_path):
     write(tmp_path / "cpu.json", trials=section())
     text = page(tmp_path)
-    assert text.count("Not measured yet.") == len(SECTIONS) - 1
+    assert text.count("Not measured yet.") == len(SECTIONS)
     assert "Measured 2001-02-03, commit 0123456789, load before the run 0.1; P, 2 cores, 8 GiB, S; python 3." in text
     assert "| validation error, anynas minus plain loop | 0.100 [-0.200, 0.400] points | 48 |" in text
     assert "anynas minus plain loop, is within ±0.5 points" in text
@@ -61,6 +61,15 @@ def test_gpu_runs_are_shown_where_there_are_any(tmp_path):
     text = page(tmp_path)
     assert "### h100" in text
     assert "No GPU run" not in text
+
+
+def test_a_readme_that_was_tried_shows_its_blocks_and_the_time_to_the_first_result(tmp_path):
+    block = {"language": "bash", "first_line": "a | b", "seconds": 61.4, "exit_code": 0}
+    tried = section(clone_seconds=3.2, first_result_seconds=64.6, wall_seconds=65.0, blocks=[block])
+    (tmp_path / "readme.json").write_text(json.dumps(tried))
+    text = page(tmp_path)
+    assert "| clone and empty environment | 3 s |\n| bash: `a &#124; b` | 61 s |\n" in text
+    assert "From clone to first result: 65 s; to the end of all blocks: 65 s." in text
 
 
 @pytest.mark.parametrize(

@@ -353,3 +353,16 @@ def test_the_list_of_runs_is_whole_though_one_cannot_be_read(tmp_path, here):
         r"not readable: runs/two/run\.json: must be JSON; it is damaged; restore it from a copy\n",
         out,
     )
+
+
+def test_a_users_script_that_called_the_command_is_started_again(tmp_path, monkeypatch):
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "import sys\nfrom few_images import few\nfrom anynas.cli import main\nfrom anynas.data import DATA_SETS\n"
+        "DATA_SETS['mine'] = few\nif __name__ == '__main__':\n    sys.exit(main())\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+    command = [sys.executable, str(script), *SEARCH, "--data", "mine", "--trials", "1", "--executor", "inline"]
+    answer = subprocess.run([*command, "--detach"], cwd=tmp_path, capture_output=True, text=True)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    until(lambda: (tmp_path / "r" / "result.json").exists())

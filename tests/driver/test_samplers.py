@@ -19,7 +19,17 @@ from anynas.architecture import Architecture
 from anynas.counting import complexity
 from anynas.designspace import Bounds, DesignSpace
 from anynas.designspace import space as space_module
-from anynas.driver.samplers import ADAPTIVE, SAMPLERS, Earlier, Known, Proposal, Sampler, check_sampler, make_sampler
+from anynas.driver.samplers import (
+    SAMPLERS,
+    Earlier,
+    Kind,
+    Known,
+    Proposal,
+    Sampler,
+    check_sampler,
+    is_adaptive,
+    make_sampler,
+)
 from anynas.driver.samplers.adaptive import METHODS, POPULATION, STARTUP
 from anynas.errors import EmptyBandError, SettingsError
 
@@ -38,6 +48,7 @@ CASES = {
     "four names a network": (doubled_space(), FREE),
     "nothing free": (SINGLE, FREE),
 }
+ADAPTIVE = [name for name, kind in SAMPLERS.items() if kind.learns]
 any_sampler = pytest.mark.parametrize("name", SAMPLERS)
 any_adaptive = pytest.mark.parametrize("name", ADAPTIVE)
 any_sequence = pytest.mark.parametrize("name", ["random", "qmc"])
@@ -196,6 +207,28 @@ def test_a_sampler_that_cannot_learn_from_what_it_would_be_told_is_refused(name:
     with pytest.raises(SettingsError) as caught:
         check_sampler(name, **{told: True})
     assert str(caught.value) == message
+
+
+def test_a_sampler_of_ones_own_is_an_entry_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, object]] = []
+
+    def make(space: DesignSpace, **told: object) -> Sampler:
+        made.append(told)
+        return make_sampler("random", space, seed=0, bounds=FREE)
+
+    monkeypatch.setitem(SAMPLERS, "mine", Kind(make=make))
+    assert make_sampler("mine", WIDE, seed=3, bounds=BAND).ask(0) == make_sampler(
+        "random", WIDE, seed=0, bounds=FREE
+    ).ask(0)
+    assert made == [{"seed": 3, "bounds": BAND, "objectives": ("error",), "earlier": ()}]
+    for what in ("has_rungs", "has_earlier"):  # what it did not say it can
+        with pytest.raises(SettingsError, match="got mine"):
+            check_sampler("mine", **{what: True})
+
+
+def test_trials_of_an_unknown_sampler_are_taken_for_no_sample_of_the_space() -> None:
+    names = (None, "random", "qmc", "tpe", "gp", "nsga2", "somebody's")
+    assert [is_adaptive(name) for name in names] == [False, False, False, True, True, True, True]
 
 
 # random and qmc

@@ -3,21 +3,19 @@
 `sequences` has those whose proposals are functions of (seed, index): random and quasi-random. `adaptive` has those that
 learn from how trials end: Optuna's TPE, GP and NSGA-II; it alone uses Optuna's samplers. All work on a space's unit
 cube, so that no proposal can leave the space; complexity bounds are met before anything is trained.
+
+`SAMPLERS` names them all. A sampler of one's own is an entry there, in the package or from one's own script.
 """
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from anynas.architecture import Architecture
 from anynas.designspace import Bounds, DesignSpace
 from anynas.errors import SettingsError, did_you_mean
 from anynas.settings import require
-
-SEQUENCES = ("random", "qmc")  # samplers that learn nothing
-ADAPTIVE = ("tpe", "gp", "nsga2")  # samplers that learn from the trials before
-SAMPLERS = (*SEQUENCES, *ADAPTIVE)
-LEARN_FROM_PAUSED = ("tpe",)  # those of them that learn from trials that have paused on a rung
 
 Point = tuple[float, ...]
 
@@ -59,6 +57,39 @@ class Sampler(Protocol):
         """Learn how a trial ended, whether it was asked here or before a restart."""
 
 
+class MakeSampler(Protocol):
+    """Makes a sampler for one run."""
+
+    def __call__(
+        self,
+        space: DesignSpace,
+        *,
+        seed: int,
+        bounds: Bounds,
+        objectives: tuple[str, ...],
+        earlier: Sequence[Earlier],
+    ) -> Sampler:
+        """Return it; arguments are those of `make_sampler`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What is known of a sampler by its name."""
+
+    make: MakeSampler
+    learns: bool = True  # from how trials end, so that those that it proposes are no sample of the space
+    learns_from_earlier: bool = False  # from trials of another run, told before the first ask
+    learns_from_paused: bool = False  # from trials that have paused on a rung
+
+
+def is_adaptive(name: str | None) -> bool:
+    """Return whether a run's sampler chose trials by those before; None: trials were drawn, as a study's are.
+
+    A sampler that is not known here, but was where the run was made, is taken to have learnt.
+    """
+    return name is not None and (name not in SAMPLERS or SAMPLERS[name].learns)
+
+
 def check_sampler(name: str, *, has_rungs: bool = False, has_earlier: bool = False) -> None:
     """Check that there is such a sampler, and that it can learn from what it will be told.
 
@@ -72,14 +103,15 @@ def check_sampler(name: str, *, has_rungs: bool = False, has_earlier: bool = Fal
     """
     if name not in SAMPLERS:
         raise SettingsError(f'unknown sampler "{name}"{did_you_mean(name, SAMPLERS)}')
+    from_earlier = [each for each, kind in SAMPLERS.items() if kind.learns_from_earlier]
     require(
-        not has_earlier or name in ADAPTIVE,
-        f"a warm start needs a sampler that learns from trials: {_listed(ADAPTIVE)}; got {name}",
+        not has_earlier or name in from_earlier,
+        f"a warm start needs a sampler that learns from trials: {_listed(from_earlier)}; got {name}",
     )
-    fitting = (*LEARN_FROM_PAUSED, *SEQUENCES)
+    on_rungs = [each for each, kind in SAMPLERS.items() if kind.learns_from_paused or not kind.learns]
     require(
-        not has_rungs or name in fitting,
-        f"rungs need a sampler that learns from paused trials, or from none: {_listed(fitting)}; got {name}",
+        not has_rungs or name in on_rungs,
+        f"rungs need a sampler that learns from paused trials, or from none: {_listed(on_rungs)}; got {name}",
     )
 
 
@@ -107,17 +139,46 @@ def make_sampler(
         SettingsError: No such sampler, or one that cannot learn from earlier trials.
     """
     check_sampler(name, has_earlier=bool(earlier))
-    if name in ADAPTIVE:
-        from anynas.driver.samplers.adaptive import METHODS, AdaptiveSampler
+    return SAMPLERS[name].make(space, seed=seed, bounds=bounds, objectives=tuple(objectives), earlier=earlier)
 
-        return AdaptiveSampler(
-            METHODS[name], space, seed=seed, bounds=bounds, objectives=tuple(objectives), earlier=earlier
-        )
+
+def _adaptive(
+    method: str,
+    space: DesignSpace,
+    *,
+    seed: int,
+    bounds: Bounds,
+    objectives: tuple[str, ...],
+    earlier: Sequence[Earlier],
+) -> Sampler:
+    from anynas.driver.samplers.adaptive import METHODS, AdaptiveSampler
+
+    return AdaptiveSampler(METHODS[method], space, seed=seed, bounds=bounds, objectives=objectives, earlier=earlier)
+
+
+def _random(
+    space: DesignSpace, *, seed: int, bounds: Bounds, objectives: tuple[str, ...], earlier: Sequence[Earlier]
+) -> Sampler:
+    from anynas.driver.samplers.sequences import SequenceSampler
+
+    return SequenceSampler(space.draws(seed=seed, bounds=bounds))
+
+
+def _qmc(
+    space: DesignSpace, *, seed: int, bounds: Bounds, objectives: tuple[str, ...], earlier: Sequence[Earlier]
+) -> Sampler:
     from anynas.driver.samplers.sequences import SequenceSampler, sobol
 
-    if name == "qmc":
-        return SequenceSampler(space.accepted(sobol(space.dimension, seed), bounds))
-    return SequenceSampler(space.draws(seed=seed, bounds=bounds))
+    return SequenceSampler(space.accepted(sobol(space.dimension, seed), bounds))
+
+
+SAMPLERS: dict[str, Kind] = {
+    "tpe": Kind(make=partial(_adaptive, "tpe"), learns_from_earlier=True, learns_from_paused=True),
+    "gp": Kind(make=partial(_adaptive, "gp"), learns_from_earlier=True),
+    "nsga2": Kind(make=partial(_adaptive, "nsga2"), learns_from_earlier=True),
+    "random": Kind(make=_random, learns=False),
+    "qmc": Kind(make=_qmc, learns=False),
+}
 
 
 def _listed(names: Sequence[str]) -> str:

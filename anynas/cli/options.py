@@ -55,6 +55,15 @@ def add_bounds(parser: Parser, note: str) -> None:
     parser.add_argument("--activations", type=number_range, metavar="LOW:HIGH", help="likewise activations")
 
 
+def add_data(parser: Parser, default: str) -> None:
+    """Add --data; the text says what holds without it."""
+    parser.add_argument(
+        "--data",
+        metavar="NAME|PATH",
+        help=f"a data set's name, or a folder of pictures with one folder a class ({default})",
+    )
+
+
 def add_seed(parser: Parser, fixes: str) -> None:
     """Add --seed; the text says what it fixes."""
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=f"fixes {fixes} (0)")

@@ -1,11 +1,13 @@
 """`anynas search`: find the best network of a space."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from anynas.cli.options import (
     Commands,
     add_bounds,
     add_command,
+    add_data,
     add_run,
     add_seed,
     add_space,
@@ -13,6 +15,10 @@ from anynas.cli.options import (
     interrupted,
     workforce,
 )
+
+if TYPE_CHECKING:
+    from anynas.data import Reading
+    from anynas.driver.search import SearchPlan
 
 
 def add(commands: Commands) -> None:
@@ -41,7 +47,7 @@ def add(commands: Commands) -> None:
         help="tell tpe, gp or nsga2 the trials of an earlier run first: its folder, or its table as .csv or .parquet",
     )
     add_seed(parser, "all that is drawn")
-    parser.add_argument("--data", metavar="NAME", help="data set (the regime's)")
+    add_data(parser, "the regime's")
     parser.add_argument("--epochs", type=int, metavar="E", help="epochs of each trial (the regime's)")
     parser.add_argument("--images", type=int, metavar="N", help="training images of each trial (all)")
     parser.add_argument("--recipe", metavar="FILE", help="TOML file: how networks are trained")
@@ -61,46 +67,21 @@ def add(commands: Commands) -> None:
 
 
 def _search(options: argparse.Namespace) -> int:
-    import dataclasses
     import os
 
     if options.sampler == "gp":
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # heard when torch is imported; halves the time of an ask
 
-    from anynas.designspace import load_space
-    from anynas.driver.search import estimate, plan_search, run_plan
+    from anynas.driver.search import estimate, run_plan
     from anynas.figures import draw_search
     from anynas.folder import writing
-    from anynas.progress import Reporter
+    from anynas.progress import PictureReporter, Reporter
     from anynas.terminal import make_console
-    from anynas.trials import load_fidelity, load_recipe
     from anynas.views.searches import print_faults, print_files, print_plan, print_winner
 
     console = make_console()
-    space = load_space(options.space, regime=options.regime)
-    fidelity = load_fidelity(options.fidelity) if options.fidelity else space.regime.fidelity
-    given = {name: getattr(options, name) for name in ("epochs", "images") if getattr(options, name) is not None}
-    plan = plan_search(
-        space,
-        trials=options.trials,
-        minutes=options.minutes,
-        seed=options.seed,
-        sampler=options.sampler,
-        objectives=options.objectives.split(","),
-        warm_start=options.warm_start,
-        flops=options.flops,
-        params=options.params,
-        activations=options.activations,
-        data=options.data,
-        recipe=load_recipe(options.recipe) if options.recipe else None,
-        fidelity=dataclasses.replace(fidelity, **given),
-        rungs=options.rungs,
-        reduction=options.reduction,
-        run=options.run,
-        storage=options.storage,
-        takeover=options.takeover,
-        **workforce(options),
-    )
+    with PictureReporter(console) as reading:
+        plan = _plan(options, reading)
     expected = estimate(plan)
     print_plan(console, plan, expected)
     if options.dry_run:
@@ -134,3 +115,34 @@ def _search(options: argparse.Namespace) -> int:
         )
     print_files(console, {"table": run.path / "table.csv", **pictures})
     return 0
+
+
+def _plan(options: argparse.Namespace, reading: "Reading") -> "SearchPlan":
+    from anynas.driver.search import plan_search
+    from anynas.trials import load_fidelity, load_recipe
+
+    return plan_search(
+        options.space,
+        trials=options.trials,
+        minutes=options.minutes,
+        seed=options.seed,
+        sampler=options.sampler,
+        objectives=options.objectives.split(","),
+        warm_start=options.warm_start,
+        flops=options.flops,
+        params=options.params,
+        activations=options.activations,
+        regime=options.regime,
+        data=options.data,
+        recipe=load_recipe(options.recipe) if options.recipe else None,
+        fidelity=load_fidelity(options.fidelity) if options.fidelity else None,
+        epochs=options.epochs,
+        images=options.images,
+        rungs=options.rungs,
+        reduction=options.reduction,
+        run=options.run,
+        storage=options.storage,
+        takeover=options.takeover,
+        reading=reading,
+        **workforce(options),
+    )

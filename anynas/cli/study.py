@@ -50,7 +50,7 @@ def _add_study(parser: Parser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from anynas.progress import StudyReporter
+    from anynas.progress import PictureReporter, StudyReporter
     from anynas.results import results_of, write_results
     from anynas.study.judging import judge
     from anynas.study.running import estimate, plan_study, run_plan
@@ -59,14 +59,16 @@ def _run(options: argparse.Namespace) -> int:
     from anynas.views.studies import print_study_plan, print_verdicts
 
     console = make_console()
-    plan = plan_study(
-        options.study,
-        models=options.models,
-        run=options.run,
-        storage=options.storage,
-        takeover=options.takeover,
-        **workforce(options),
-    )
+    with PictureReporter(console) as reading:
+        plan = plan_study(
+            options.study,
+            models=options.models,
+            run=options.run,
+            storage=options.storage,
+            takeover=options.takeover,
+            reading=reading,
+            **workforce(options),
+        )
     expected = estimate(plan)
     print_study_plan(console, plan, expected)
     if options.dry_run:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from anynas.cli.options import Commands, add_command, add_seed, interrupted
+from anynas.cli.options import Commands, add_command, add_data, add_seed, interrupted
 
 
 def add(commands: Commands) -> None:
@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
         example="anynas train runs/AnyNetD-1f0c2a9b --epochs 30",
     )
     parser.add_argument("network", metavar="RUN|ARCHITECTURE", help="a search's folder, a name or a JSON file")
-    parser.add_argument("--data", metavar="NAME", help="data set (the run's or the regime's)")
+    add_data(parser, "the run's or the regime's")
     parser.add_argument("--regime", metavar="R", help="for an architecture: fashion, cifar or imagenet (its family's)")
     parser.add_argument("--recipe", metavar="FILE", help="TOML file: how it is trained (the run's or the regime's)")
     parser.add_argument("--epochs", type=int, metavar="E", help="epochs (ten times those of a trial)")
@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     from anynas.figures.learning import draw_training
-    from anynas.progress import EpochReporter
+    from anynas.progress import EpochReporter, PictureReporter
     from anynas.terminal import make_console
     from anynas.training.devices import device_name, resolve_device
     from anynas.training.fully import plan_training, run_training, seconds_left
@@ -38,16 +38,18 @@ def _train(options: argparse.Namespace) -> int:
 
     console = make_console()
     where = device_name(resolve_device(options.device))
-    plan = plan_training(
-        options.network,
-        data=options.data,
-        regime=options.regime,
-        recipe=load_recipe(options.recipe) if options.recipe else None,
-        epochs=options.epochs,
-        seed=options.seed,
-        device=options.device,
-        path=options.out,
-    )
+    with PictureReporter(console) as reading:
+        plan = plan_training(
+            options.network,
+            data=options.data,
+            regime=options.regime,
+            recipe=load_recipe(options.recipe) if options.recipe else None,
+            epochs=options.epochs,
+            seed=options.seed,
+            device=options.device,
+            path=options.out,
+            reading=reading,
+        )
     seconds = seconds_left(plan)
     print_training_plan(console, plan, seconds=seconds, where=where)
     if options.dry_run:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from anynas.counting import complexity
 from anynas.terminal import count, duration, plural, print_table
+from anynas.views.pictures import print_pictures
 
 if TYPE_CHECKING:
     from anynas.exporting.predicting import Prediction
@@ -21,6 +22,7 @@ def print_training_plan(console: Console, plan: "TrainingPlan", *, seconds: floa
     counted = complexity(architecture, input_shape=plan.input_shape, num_classes=plan.num_classes)
     size = "x".join(map(str, plan.input_shape))
     epochs = plan.fidelity.epochs
+    print_pictures(console, plan.data)
     lines = [
         f"{architecture.family} {architecture.key} at {size}: {count(counted.flops)} multiply-adds, "
         f"{count(counted.params)} params",

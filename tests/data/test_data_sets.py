@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anynas.data import DATA_SETS, DataSet, Split, fashion_mnist, load_data, make_fashion_mnist_mini
+from anynas.data.official import cache_folder
 from anynas.data.splits import stratified
 from anynas.errors import DataError
 
@@ -358,7 +359,7 @@ def test_the_cache_is_where_the_environment_says(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert fashion_mnist.cache_folder() == Path(folder)
+    assert cache_folder() == Path(folder)
 
 
 # Images made to measure

@@ -131,6 +131,7 @@ LARGEST_BODY = 48  # pixels that the first stage may see before the stem takes l
 LONGEST_STEP = 4
 STEPS = 250  # of SGD, in a short trial: as many as those of the fashion regime have
 SHORT_EPOCHS = 2  # at least
+LARGE_SIDE = 96  # pixels from which batches are half as large, so that a step takes not much longer
 MANY_IMAGES = 8_000  # of an epoch; of larger data short trials take that many, or some of each class
 IMAGES_OF_A_CLASS = 100
 
@@ -147,7 +148,8 @@ def regime_of_images(name: str, input_shape: tuple[int, int, int], *, num_classe
     passes over no pixel. The band is where the fashion regime's networks are if they see these images: their bodies
     cost as the area does, and the stem what it costs. So a band takes the same part of a space as that one.
 
-    A trial takes 250 steps, with batches of an eighth of the images or less, and a learning rate in proportion.
+    A trial takes 250 steps, with batches of an eighth of the images or less, at most 64 or of large images 32, and a
+    learning rate in proportion.
     Coloured images are shifted and flipped; grey ones, which may be writing, are not.
 
     Args:
@@ -159,7 +161,7 @@ def regime_of_images(name: str, input_shape: tuple[int, int, int], *, num_classe
     fashion, (channels, side, _) = REGIMES["fashion"], input_shape
     stride = next((step for step in (1, 2) if side / step <= LARGEST_BODY), LONGEST_STEP)
     kernel = 3 if stride < LONGEST_STEP else 5
-    batch = batch_size_for(num_images, most=fashion.recipe.batch_size)
+    batch = batch_size_for(num_images, most=fashion.recipe.batch_size // (2 if side >= LARGE_SIDE else 1))
     per_epoch = max(MANY_IMAGES, IMAGES_OF_A_CLASS * num_classes)
     return Regime(
         name=name,

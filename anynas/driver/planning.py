@@ -60,7 +60,7 @@ def bounds_of(bounds: Bounds) -> dict[str, Any]:
 
 
 def whose(data: DataSet) -> dict[str, Any]:
-    """Return which data are trained on, JSON-ready; a user's pictures are known by what they show, wherever they are."""
+    """Return which data are trained on, JSON-ready: a user's pictures by what they show, wherever they are."""
     return {"data": data.name, **({"pictures": data.pictures.identity} if data.pictures else {})}
 
 

@@ -440,7 +440,7 @@ def test_images_without_contrast_have_a_deviation_to_divide_by() -> None:
 def test_an_unknown_name_is_refused_with_the_nearest_ones(name: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         load_data(name)
-    assert str(caught.value) == message
+    assert str(caught.value) == f"{message}; or pass the path of a folder of pictures"
 
 
 @pytest.mark.parametrize(("channels", "num_classes"), [(3, 10), (1, 100), (3, 1000)])

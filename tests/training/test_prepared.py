@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from anynas.data import DataSet, Split
-from anynas.training import prepared as prepared_module
+from anynas.data import images as images_module
 from anynas.training.prepared import PreparedData, prepare
 
 CPU = torch.device("cpu")
@@ -73,7 +73,7 @@ def test_resizing_keeps_the_brightness_and_what_is_black_or_white() -> None:
 
 def test_resizing_in_batches_is_resizing_at_once(coloured: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = prepare(coloured, resolution=7, device=CPU)
-    monkeypatch.setattr(prepared_module, "RESIZE_BATCH", 7)
+    monkeypatch.setattr(images_module, "RESIZE_BATCH", 7)
     in_batches = prepare(coloured, resolution=7, device=CPU)
     for part in PARTS:
         assert torch.equal(getattr(in_batches, part).images, getattr(whole, part).images)

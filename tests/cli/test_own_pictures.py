@@ -124,7 +124,7 @@ def test_a_run_belongs_to_its_pictures(home: Path, here) -> None:
     assert (code, err) == (0, "")
     (home / "moved" / "bird" / "0.png").unlink()
     (home / "moved").rename(home / "own pictures")
-    code, out, err = here(*search, cwd=home)
+    code, _, err = here(*search, cwd=home)
     assert code == 2
     assert err.startswith(f"anynas: {run.relative_to(home)}: a run's pictures must not change; it has 299 in 3 classes")
     assert err.count("\n") == 1

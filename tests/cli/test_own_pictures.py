@@ -120,7 +120,7 @@ def test_a_run_belongs_to_its_pictures(home: Path, here) -> None:
         f"anynas: {run}: its data must be where they were, in {home / 'own pictures'}; there is nothing now; pass "
         "--data with where they are\n"
     )
-    code, out, err = here("train", run, "--epochs", "1", "--data", "moved", "--dry-run", cwd=home)
+    code, _, err = here("train", run, "--epochs", "1", "--data", "moved", "--dry-run", cwd=home)
     assert (code, err) == (0, "")
     (home / "moved" / "bird" / "0.png").unlink()
     (home / "moved").rename(home / "own pictures")

@@ -1,4 +1,4 @@
-"""A user's own pictures: which files count, how they are decoded, split and cached; one clear line for what is wrong."""
+"""A user's own pictures: which files count, how they are decoded, split, cached; one line for what is wrong."""
 
 import errno
 import json
@@ -18,8 +18,13 @@ from anynas.data.folders import list_pictures
 from anynas.data.images import decode, read_image, resized, shown
 from anynas.data.pictures import ABOUT, LABELS, PIXELS, load_pictures
 from anynas.data.splits import divide
+from anynas.data.suiting import regime_for
+from anynas.designspace import load_space
+from anynas.driver.search import plan_search
 from anynas.errors import DataError
+from anynas.study.running import plan_study
 from anynas.training.worker import Worker, Workplace
+from anynas.trials import Fidelity
 
 
 @pytest.fixture(autouse=True)
@@ -407,3 +412,39 @@ def test_what_identifies_pictures_is_what_they_show_at_any_side_and_place(tmp_pa
     assert third is not None
     assert third.sha256 != first.sha256
     assert json.loads((third.entry / ABOUT).read_text(encoding="utf-8"))["folder"] == str(tmp_path / "elsewhere")
+
+
+def test_the_regime_follows_from_the_pictures_and_a_space_with_one_of_its_own_keeps_it(tmp_path: Path) -> None:
+    own = folder(tmp_path / "own", each=20)
+    regime = regime_for(own)
+    assert (regime.name, regime.input_shape, regime.num_classes) == ("pictures-28", (3, 28, 28), 2)
+    assert regime.recipe.batch_size == 8
+    space = load_space("AnyNetE", regime=regime)
+    assert space.regime is regime
+    assert regime_for(own, space=space) == regime
+    for name, input_shape in (("LeNet", (3, 28, 28)), ("VGG", (3, 32, 32))):
+        fitted = regime_for(own, space=name)
+        assert (fitted.input_shape, fitted.num_classes) == (input_shape, 2)
+        assert fitted.flops == load_space(name).regime.flops
+    asked = regime_for(own, regime="imagenet")
+    assert (asked.name, asked.input_shape) == ("imagenet-3x224x224", (3, 224, 224))
+    plan = plan_search("AnyNetD", data=own, fidelity=Fidelity(epochs=1, resolution=32), executor="inline")
+    assert plan.setting.space.regime.name == "pictures-32"
+    assert plan.data.image_shape == (3, 32, 32)
+
+
+def test_a_studys_pictures_lie_beside_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder(tmp_path / "there" / "own", each=10)
+    text = 'data = "own"\nmodels = 2\n[populations.LeNet]\n[populations.AnyNetE]\n'
+    (tmp_path / "there" / "mine.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    plan = plan_study("there/mine.toml", executor="inline")
+    assert plan.data.path == str(tmp_path / "there" / "own")
+    regimes = {name: population.space.regime for name, population in plan.study.populations.items()}
+    assert {name: regime.name for name, regime in regimes.items()} == {
+        "LeNet": "LeNet-3x28x28",
+        "AnyNetE": "pictures-28",
+    }
+    assert plan.identity["pictures"] == plan.data.pictures.identity  # type: ignore[union-attr]
+    assert plan.kept["data"] == {"source": plan.data.path, "class_names": ["bird", "cat"]}
+    assert list(plan.kept["regimes"]) == ["LeNet-3x28x28", "pictures-28"]

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from anynas.analysis.populations import compare_populations
     from anynas.architecture import Architecture, anynet, load_architecture, regnet
     from anynas.counting import Complexity, complexity, layer_summary
+    from anynas.data.suiting import regime_for
     from anynas.designspace import DesignSpace, load_space
     from anynas.driver.search import search
     from anynas.errors import AnynasError
     from anynas.exporting.export import export
     from anynas.networks import build
+    from anynas.regimes import Regime
     from anynas.report import write_report
     from anynas.store import Run, load_run
     from anynas.study.judging import Verdicts, judge
@@ -39,6 +41,7 @@ _HOMES = {  # public name -> module
     "EDF": "analysis.edf",
     "Fidelity": "trials",
     "Recipe": "trials",
+    "Regime": "regimes",
     "Run": "store",
     "Trained": "training.trained",
     "Trial": "trials",
@@ -60,6 +63,7 @@ _HOMES = {  # public name -> module
     "load_run": "store",
     "load_space": "designspace",
     "load_trained": "training.trained",
+    "regime_for": "data.suiting",
     "regnet": "architecture",
     "run_study": "study.running",
     "search": "driver.search",
@@ -77,6 +81,7 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "EDF",
     "Fidelity",
     "Recipe",
+    "Regime",
     "Run",
     "Trained",
     "Trial",
@@ -98,6 +103,7 @@ __all__ = [  # noqa: RUF022 - one list with _HOMES, which a test compares
     "load_run",
     "load_space",
     "load_trained",
+    "regime_for",
     "regnet",
     "run_study",
     "search",

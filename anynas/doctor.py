@@ -5,7 +5,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from anynas.data.fashion_mnist import DEBIAN, cache_folder
+from anynas.data import cifar10
+from anynas.data.fashion_mnist import DEBIAN
+from anynas.data.official import cache_folder
 from anynas.driver.search import DEFAULT_SAMPLER, DEFAULT_TRIALS
 from anynas.execution.choosing import EXECUTORS, default_workers
 from anynas.regimes import REGIMES
@@ -31,6 +33,7 @@ def examine() -> dict[str, dict[str, Any]]:
         "data": {
             "fashion-mnist-mini": "here, it comes with anynas",
             "fashion-mnist": _where_is_fashion_mnist(),
+            "cifar10": _where_is_cifar10(),
             "synthetic": "here, it is made when needed",
         },
         "versions": {name: _version(name) for name in LIBRARIES},
@@ -62,6 +65,11 @@ def _where_is_fashion_mnist() -> str:
         if folder.is_dir() and len(list(folder.glob("*.gz"))) >= 4:
             return f"here, in {folder}"
     return "not here; downloaded when first asked for, 30 MB"
+
+
+def _where_is_cifar10() -> str:
+    path = cache_folder() / "cifar10" / cifar10.NAME
+    return f"here, in {path.parent}" if path.is_file() else "not here; downloaded when first asked for, 170 MB"
 
 
 def _version(name: str) -> str:

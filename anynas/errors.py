@@ -4,6 +4,7 @@ Each message is one line: what must hold, what came, what to do. The command lin
 """
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -61,3 +62,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return "; did you mean " + " or ".join(f'"{name}"' for name in near) + "?"
     return "; known: " + ", ".join(known)
+
+
+def shown(name: object) -> str:
+    """Return a name of a file or folder as text that can be printed: no line breaks, no commands to a terminal."""
+    text = unicodedata.normalize("NFC", str(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

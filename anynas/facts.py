@@ -20,6 +20,7 @@ from anynas.layers import Shape
 if TYPE_CHECKING:
     import pandas as pd
 
+    from anynas.data import DataSet
     from anynas.driver.search import Estimate, SearchPlan
     from anynas.store import Run
     from anynas.study.running import StudyEstimate, StudyPlan
@@ -38,6 +39,7 @@ def plan_facts(plan: "SearchPlan | StudyPlan", expected: "Estimate | StudyEstima
         "identity": plan.identity,
         **plan.about,
         "device": plan.crew.where,
+        "pictures": pictures_facts(plan.data),
         "estimate": None if expected is None else dataclasses.asdict(expected),
     }
 
@@ -51,10 +53,27 @@ def training_plan_facts(plan: "TrainingPlan", *, seconds: float, device: str) ->
         "key": plan.architecture.key,
         **dataclasses.asdict(counted),
         "images": len(plan.data.train),
+        "pictures": pictures_facts(plan.data),
         "device": device,
         "is_finished": plan.is_finished,
         "epochs_done": plan.epochs_done,
         "estimate": {"total_seconds": seconds},
+    }
+
+
+def pictures_facts(data: "DataSet") -> Facts | None:
+    """Return what became of a user's own pictures; None for other data."""
+    pictures = data.pictures
+    if pictures is None:
+        return None
+    return {
+        "folder": pictures.folder,
+        "image_shape": list(data.image_shape),
+        "class_names": list(pictures.class_names),
+        "splits": dict(zip(("train", "validation", "test"), pictures.splits, strict=True)),
+        "sha256": pictures.sha256,
+        "skipped": pictures.skipped,
+        "skipped_list": str(pictures.skipped_list),
     }
 
 

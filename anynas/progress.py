@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from anynas.driver.rungs import Ladder
 from anynas.store import Entry
@@ -19,6 +19,7 @@ STAGES = {
     "test": "test error of the winner",
 }
 LINES_EVERY = 30.0  # seconds between two lines of a study, where piped
+PICTURES_EVERY = 10.0  # likewise of decoding
 MOST_BARS = 16  # populations with a bar of their own
 
 
@@ -139,6 +140,39 @@ class Reporter:
     @staticmethod
     def _of(done: int, total: int | None) -> str:
         return f"{done}" if total is None else f"{done}/{total}"
+
+
+class PictureReporter:
+    """Shows how far decoding of pictures is: a bar in a terminal, a line now and then where piped; nothing if there is
+    nothing to decode.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._said = console, time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> "PictureReporter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that so many files of so many are decoded."""
+        if not self._console.is_terminal:
+            if done == total or time.monotonic() - self._said > PICTURES_EVERY:
+                self._said = time.monotonic()
+                self._console.print(f"{done:,} of {plural(total, 'file')} decoded", soft_wrap=True)
+                self._console.file.flush()
+            return
+        if self._bar is None:
+            columns = (TextColumn("decoding"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} files"))
+            self._bar = Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
+            self._task = self._bar.add_task("", total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done)
 
 
 class EpochReporter:

@@ -2,7 +2,8 @@
 
     runs/AnyNetD-1f0c2a9b/
       run.json       what identifies the run: space, regime, data, recipe, fidelity, seed, sampler, bounds; and
-                     which database has the entries, if they are not here
+                     which database has the entries, if they are not here; and where its data are and which regime
+                     suits them, if their names do not say it
       journal.log    the entries, an Optuna journal that optuna-dashboard and the rest of that ecosystem can read
       driver.json    host and process of the driver at work, if there is one, and how much it is asked to do
       last_driver.json  the same of the last one that has ended
@@ -37,6 +38,7 @@ from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.errors import RunError
 from anynas.folder import now, one_driver, read_json, uninterrupted, write_json
+from anynas.regimes import REGIMES, Regime, regime_from_dict
 from anynas.status import Status, status_of
 from anynas.storage import check_storage, create_storage, storage_of
 from anynas.trials import CurvePoint, TrialResult, counted
@@ -98,6 +100,21 @@ class Run:
         """What the run asks; it never changes."""
         identity: dict[str, Any] = read_json(self.path / "run.json")["identity"]
         return identity
+
+    @property
+    def source(self) -> str:
+        """Which data it is on: a data set's name, or the absolute path of those that a user has."""
+        return str(self._kept("data").get("source", self.identity["data"]))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes of a user's data; empty where the data set's own name says them."""
+        return tuple(self._kept("data").get("class_names", ()))
+
+    def regime(self, name: str) -> Regime | None:
+        """Return a regime of its trials by name; None if it is kept nowhere: of a space that is a user's file."""
+        regimes = self._kept("regimes")
+        return regime_from_dict(regimes[name]) if name in regimes else REGIMES.get(name)
 
     def history(self, role: str | None = None) -> list[Entry]:
         """Return all entries of a role, or of all roles, in the order in which they were written.
@@ -202,6 +219,10 @@ class Run:
         """
         return status_of(self.path)
 
+    def _kept(self, what: str) -> dict[str, Any]:
+        kept: dict[str, Any] = read_json(self.path / "run.json").get(what, {})
+        return kept
+
     def _rows(self) -> list[Entry]:
         return [entry for entry in self.entries() if entry.role in TABLE_ROLES]
 
@@ -277,6 +298,7 @@ def recording(
     storage: str | None = None,
     takeover: bool = False,
     about: Mapping[str, Any] | None = None,
+    kept: Mapping[str, Any] | None = None,
 ) -> Iterator[Recorder]:
     """Open a run's folder for its one driver, making it if there is none.
 
@@ -286,6 +308,7 @@ def recording(
         storage: URL of the database for the entries; None: what the run has, the folder's journal for a new one.
         takeover: Whether to take a run over from a driver on another machine that is known to be dead.
         about: What driver.json is to say of this driver, JSON-ready; see `anynas.status`.
+        kept: What run.json is to keep beside the identity; where a user's data are may change.
 
     Raises:
         RunError: The folder belongs to another question, another driver is at work on it, its record is damaged, or
@@ -297,7 +320,10 @@ def recording(
     with one_driver(path, takeover=takeover, about=about):
         if not (path / "run.json").exists():
             where = create_storage(path, storage, identity)
-            write_json(path / "run.json", {"schema": SCHEMA, "created": now(), "identity": dict(identity), **where})
+            about_it = {"schema": SCHEMA, "created": now(), "identity": dict(identity), **where, **(kept or {})}
+            write_json(path / "run.json", about_it)
+        elif (about_it := read_json(path / "run.json")) != (now_it := {**about_it, **(kept or {})}):
+            write_json(path / "run.json", now_it)
         with storage_of(path).opened() as add:
             yield Recorder(Run(path), add)
 

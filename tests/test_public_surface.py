@@ -72,6 +72,8 @@ def test_every_public_name_is_called(tmp_path):
     called["compare_populations"] = anynas.compare_populations(table, baseline="A", candidate="B").difference == -2
     space = anynas.load_space("AnyNetD")
     called["load_space"] = called["DesignSpace"] = isinstance(space, anynas.DesignSpace)
+    suits = anynas.regime_for("fashion-mnist-mini", space=space)
+    called["regime_for"] = called["Regime"] = isinstance(suits, anynas.Regime) and suits == space.regime
     (tmp_path / "recipe.toml").write_text("batch_size = 32\n")
     recipe = anynas.load_recipe(tmp_path / "recipe.toml")
     called["load_recipe"] = called["Recipe"] = recipe == anynas.Recipe(batch_size=32)

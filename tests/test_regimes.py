@@ -1,6 +1,7 @@
 """Regimes: published values, and that each can do what it is for."""
 
 import dataclasses
+import json
 import statistics
 
 import pytest
@@ -8,9 +9,21 @@ import pytest
 from anynas.architecture import anynet
 from anynas.counting import complexity
 from anynas.data import load_data
-from anynas.designspace import load_space
+from anynas.designspace import Bounds, load_space
 from anynas.errors import SettingsError
-from anynas.regimes import REGIMES, Regime, load_regime
+from anynas.regimes import (
+    REGIMES,
+    SIDES,
+    STEPS,
+    Regime,
+    batch_size_for,
+    fitted,
+    load_regime,
+    regime_from_dict,
+    regime_of_images,
+    regime_to_dict,
+    side_for,
+)
 from anynas.trials import Fidelity, Recipe
 
 each_regime = pytest.mark.parametrize("regime", REGIMES.values(), ids=REGIMES)
@@ -103,3 +116,88 @@ def test_an_unknown_regime_is_refused_with_the_nearest_ones(name: str, message: 
     with pytest.raises(SettingsError) as caught:
         load_regime(name)
     assert str(caught.value) == message
+
+
+# Regimes that follow from a user's own pictures
+
+
+@pytest.mark.parametrize(
+    ("median", "side"), [(8, 28), (28, 28), (31.5, 28), (32, 32), (64, 64), (95, 64), (130, 128), (3000, 224)]
+)
+def test_the_side_is_the_largest_of_a_short_list_that_enlarges_few_pictures(median: float, side: int) -> None:
+    assert side_for(median) == side
+
+
+def of_pictures(side: int, channels: int = 3, num_images: int = 2_100, num_classes: int = 5) -> Regime:
+    return regime_of_images(f"pictures-{side}", (channels, side, side), num_classes=num_classes, num_images=num_images)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("side", SIDES)
+def test_a_band_takes_the_same_part_of_a_space_as_the_fashion_regimes(side: int, channels: int) -> None:
+    regime, fashion = of_pictures(side, channels), load_regime("fashion")
+    body = -(-side // regime.stem_stride)
+    assert 28 <= body <= 56
+    assert regime.stem_kernel >= regime.stem_stride  # no pixel is passed over
+    for name in ("AnyNetA", "AnyNetD"):
+        shares = []
+        for each in (fashion, regime):
+            space = load_space(name, regime=each)
+            points = next(space.random_points(0))
+            shares.append(space.inside(points, Bounds(flops=each.flops)).mean())
+        assert 0.6 * shares[0] < shares[1] < 1.6 * shares[0]
+
+
+def test_small_grey_pictures_have_the_fashion_regimes_networks_and_recipe() -> None:
+    regime, fashion = of_pictures(28, channels=1, num_images=50_000, num_classes=10), load_regime("fashion")
+    changed = {"name": "pictures-28", "data": ""}
+    assert regime == dataclasses.replace(fashion, **changed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("num_images", [2, 3, 6, 10, 30, 210, 1_000, 2_100, 7_999, 8_000, 50_000, 10**6])
+@pytest.mark.parametrize("side", [64, 128])
+def test_a_short_trial_takes_as_many_steps_however_many_pictures_there_are(num_images: int, side: int) -> None:
+    regime = of_pictures(side, num_images=num_images)
+    batch, fidelity = regime.recipe.batch_size, regime.fidelity
+    images = num_images if fidelity.images == "all" else fidelity.images
+    assert 2 <= batch <= num_images
+    assert images <= num_images
+    steps = fidelity.epochs * (images // batch)
+    assert STEPS <= steps <= 2 * STEPS + images // batch
+    assert regime.recipe.learning_rate == pytest.approx(0.1 * batch / 64)
+
+
+def test_coloured_pictures_are_shifted_and_flipped_and_grey_ones_are_not() -> None:
+    assert of_pictures(64, 3).recipe.augmentation == "crop_flip"
+    assert of_pictures(64, 1).recipe.augmentation == "none"
+
+
+def test_short_trials_of_many_classes_see_some_of_each() -> None:
+    assert of_pictures(64, num_images=100_000, num_classes=500).fidelity.images == 50_000
+
+
+def test_a_fitted_regime_keeps_side_band_and_recipe() -> None:
+    imagenet = load_regime("imagenet")
+    regime = fitted(imagenet, channels=1, num_classes=3, num_images=5_000)
+    assert (regime.name, regime.input_shape, regime.num_classes) == ("imagenet-1x224x224", (1, 224, 224), 3)
+    assert (regime.flops, regime.recipe, regime.fidelity) == (imagenet.flops, imagenet.recipe, imagenet.fidelity)
+    assert fitted(imagenet, channels=3, num_classes=1000, num_images=10**6) == imagenet
+
+
+def test_where_there_are_few_images_a_fitted_regime_takes_all_of_them_more_often() -> None:
+    lenet = load_space("LeNet").regime  # 4 epochs of 8,000 images
+    regime = fitted(lenet, channels=3, num_classes=3, num_images=210)
+    assert regime.fidelity == Fidelity(epochs=153)
+    assert regime.recipe == lenet.recipe
+    few = fitted(lenet, channels=3, num_classes=3, num_images=20)
+    assert few.recipe.batch_size == 8
+    assert few.recipe.learning_rate == pytest.approx(lenet.recipe.learning_rate * 8 / lenet.recipe.batch_size)
+
+
+def test_a_batch_is_no_larger_than_the_images_and_a_power_of_two() -> None:
+    assert [batch_size_for(n, most=64) for n in (2, 3, 7, 8, 100, 210, 512, 9_999)] == [2, 2, 4, 8, 8, 16, 64, 64]
+
+
+@each_regime
+def test_a_regime_is_what_its_dictionary_tells(regime: Regime) -> None:
+    assert regime_from_dict(json.loads(json.dumps(regime_to_dict(regime)))) == regime

@@ -86,7 +86,7 @@ def _both(*completers: Completer) -> Completer:
 OPTIONS: dict[str, Completer] = {
     "--claim": _one(names.CLAIMS),
     "--control": _one(names.CONTROLS),
-    "--data": _one(names.DATA_SETS),
+    "--data": _both(_one(names.DATA_SETS), _folders),
     "--device": _one(names.DEVICES),
     "--executor": _one(names.EXECUTORS),
     "--format": _one(names.FORMATS),

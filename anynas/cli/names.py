@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 CLAIMS = ("improves", "no_effect")
 CONTROLS = ("none", "flops", "params", "activations")
-DATA_SETS = ("fashion-mnist", "fashion-mnist-mini", "synthetic")
+DATA_SETS = ("cifar10", "fashion-mnist", "fashion-mnist-mini", "synthetic")
 DEVICES = ("auto", "cpu", "cuda")
 EXECUTORS = ("ray", "process", "inline")
 FORMATS = ("python", "torch", "onnx", "torchvision")

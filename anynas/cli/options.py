@@ -85,7 +85,11 @@ def add_images(parser: Options, shape: str, classes: str) -> None:
 
 def add_data(parser: Options, default: str) -> None:
     """Add --data; the text says what holds without it."""
-    parser.add_argument("--data", metavar="NAME", help=f"data set ({default})")
+    parser.add_argument(
+        "--data",
+        metavar="NAME|FOLDER",
+        help=f"a data set's name, or a folder of pictures with one folder a class ({default})",
+    )
 
 
 def add_training(parser: Options, *, epochs: str, recipe: str) -> None:

@@ -22,6 +22,7 @@ from anynas.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from anynas.data import Reading
     from anynas.driver.search import SearchPlan
 
 
@@ -77,48 +78,23 @@ def add(commands: Commands) -> None:
 
 
 def _search(options: argparse.Namespace) -> int:
-    import dataclasses
     import os
 
     if options.sampler == "gp":
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # heard when torch is imported; halves the time of an ask
 
     from anynas.cli.output import Output
-    from anynas.designspace import load_space
-    from anynas.driver.search import estimate, plan_search, run_plan
+    from anynas.driver.search import estimate, run_plan
     from anynas.facts import files_facts, plan_facts, search_facts
     from anynas.figures import draw_search
     from anynas.folder import writing
-    from anynas.progress import Reporter
+    from anynas.progress import PictureReporter, Reporter
     from anynas.terminal import print_line
-    from anynas.trials import load_fidelity, load_recipe
     from anynas.views.searches import print_faults, print_files, print_plan, print_winner
 
     output = Output(options)
-    space = load_space(options.space, regime=options.regime)
-    fidelity = load_fidelity(options.fidelity) if options.fidelity else space.regime.fidelity
-    given = {name: getattr(options, name) for name in ("epochs", "images") if getattr(options, name) is not None}
-    plan = plan_search(
-        space,
-        trials=options.trials,
-        minutes=options.minutes,
-        seed=options.seed,
-        sampler=options.sampler,
-        objectives=options.objectives.split(","),
-        warm_start=options.warm_start,
-        flops=options.flops,
-        params=options.params,
-        activations=options.activations,
-        data=options.data,
-        recipe=load_recipe(options.recipe) if options.recipe else None,
-        fidelity=dataclasses.replace(fidelity, **given),
-        rungs=options.rungs,
-        reduction=options.reduction,
-        run=options.run,
-        storage=options.storage,
-        takeover=options.takeover,
-        **workforce(options),
-    )
+    with PictureReporter(output.remarks) as reading:
+        plan = _plan(options, reading)
     expected = estimate(plan)
 
     def show_plan(console: "Console", of: "SearchPlan") -> None:
@@ -159,3 +135,34 @@ def _search(options: argparse.Namespace) -> int:
     output.beside(run, print_faults)
     output.beside(files, print_files)
     return Exit.DONE
+
+
+def _plan(options: argparse.Namespace, reading: "Reading") -> "SearchPlan":
+    from anynas.driver.search import plan_search
+    from anynas.trials import load_fidelity, load_recipe
+
+    return plan_search(
+        options.space,
+        trials=options.trials,
+        minutes=options.minutes,
+        seed=options.seed,
+        sampler=options.sampler,
+        objectives=options.objectives.split(","),
+        warm_start=options.warm_start,
+        flops=options.flops,
+        params=options.params,
+        activations=options.activations,
+        regime=options.regime,
+        data=options.data,
+        recipe=load_recipe(options.recipe) if options.recipe else None,
+        fidelity=load_fidelity(options.fidelity) if options.fidelity else None,
+        epochs=options.epochs,
+        images=options.images,
+        rungs=options.rungs,
+        reduction=options.reduction,
+        run=options.run,
+        storage=options.storage,
+        takeover=options.takeover,
+        reading=reading,
+        **workforce(options),
+    )

@@ -65,7 +65,7 @@ def _add_study(parser: Parser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from anynas.cli.output import Output
     from anynas.facts import files_facts, plan_facts, rows_of, seen_from_here
-    from anynas.progress import StudyReporter
+    from anynas.progress import PictureReporter, StudyReporter
     from anynas.results import results_of, write_results
     from anynas.study.judging import judge
     from anynas.study.running import estimate, plan_study, run_plan
@@ -73,14 +73,16 @@ def _run(options: argparse.Namespace) -> int:
     from anynas.views.studies import print_study_plan, print_verdicts
 
     output = Output(options)
-    plan = plan_study(
-        options.study,
-        models=options.models,
-        run=options.run,
-        storage=options.storage,
-        takeover=options.takeover,
-        **workforce(options),
-    )
+    with PictureReporter(output.remarks) as reading:
+        plan = plan_study(
+            options.study,
+            models=options.models,
+            run=options.run,
+            storage=options.storage,
+            takeover=options.takeover,
+            reading=reading,
+            **workforce(options),
+        )
     expected = estimate(plan)
 
     def show_plan(console: "Console", of: "StudyPlan") -> None:

@@ -44,7 +44,7 @@ def _train(options: argparse.Namespace) -> int:
     from anynas.cli.output import Output
     from anynas.facts import files_facts, trained_facts, training_plan_facts
     from anynas.figures.learning import draw_training
-    from anynas.progress import EpochReporter
+    from anynas.progress import EpochReporter, PictureReporter
     from anynas.terminal import print_line
     from anynas.training.devices import device_name, resolve_device
     from anynas.training.fully import plan_training, run_training, seconds_left
@@ -55,16 +55,18 @@ def _train(options: argparse.Namespace) -> int:
 
     output = Output(options)
     device = device_name(resolve_device(options.device))
-    plan = plan_training(
-        options.network,
-        data=options.data,
-        regime=options.regime,
-        recipe=load_recipe(options.recipe) if options.recipe else None,
-        epochs=options.epochs,
-        seed=options.seed,
-        device=options.device,
-        path=options.out,
-    )
+    with PictureReporter(output.remarks) as reading:
+        plan = plan_training(
+            options.network,
+            data=options.data,
+            regime=options.regime,
+            recipe=load_recipe(options.recipe) if options.recipe else None,
+            epochs=options.epochs,
+            seed=options.seed,
+            device=options.device,
+            path=options.out,
+            reading=reading,
+        )
     seconds = seconds_left(plan)
     planned = training_plan_facts(plan, seconds=seconds, device=device)
 

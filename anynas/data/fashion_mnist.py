@@ -12,9 +12,6 @@ address; their content is checked by sha256.
 
 import gzip
 import hashlib
-import http.client
-import os
-import urllib.request
 import zlib
 from pathlib import Path
 
@@ -22,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from anynas.data.official import cache_folder, download, keep
 from anynas.data.splits import Split, stratified
 from anynas.errors import DataError
 
@@ -73,12 +71,6 @@ def load_full() -> tuple[Split, Split, Split]:
     )
 
 
-def cache_folder() -> Path:
-    """Return where downloaded data are kept: $ANYNAS_CACHE, or anynas in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("ANYNAS_CACHE") or Path(base) / "anynas")
-
-
 def official_arrays() -> list[NDArray[np.uint8]]:
     """Return the official training images (60000, 28, 28) and labels (60000,), test images and labels.
 
@@ -103,34 +95,18 @@ def _array(name: str) -> NDArray[np.uint8]:
     else:
         compressed = _download(cached.name)
         content = _content(compressed, digest, OFFICIAL + cached.name, "try again, or use --data fashion-mnist-mini")
-        _keep(compressed, cached)
+        keep(compressed, cached)
     flat = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * len(shape))
     return flat.reshape(shape).copy()  # torch wants memory that can be written
 
 
 def _download(name: str) -> bytes:
-    try:
-        with urllib.request.urlopen(OFFICIAL + name, timeout=60) as answer:
-            content: bytes = answer.read()
-            return content
-    except (OSError, http.client.HTTPException) as error:
-        raise DataError(
-            f'data set "fashion-mnist" must be in {cache_folder() / "fashion-mnist"} or {DEBIAN}, or the network '
-            f"reachable; {name} is in neither and its download failed ({getattr(error, 'reason', error)}); "
-            "install Debian's package dataset-fashion-mnist, or use --data fashion-mnist-mini"
-        ) from None
-
-
-def _keep(compressed: bytes, path: Path) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(compressed)
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"{path.parent}: must be a folder that can be written; {error.strerror}; set ANYNAS_CACHE to another"
-        ) from None
+    return download(
+        OFFICIAL + name,
+        missing=f'data set "fashion-mnist" must be in {cache_folder() / "fashion-mnist"} or {DEBIAN}, or the network '
+        f"reachable; {name} is in neither",
+        advice="install Debian's package dataset-fashion-mnist, or use --data fashion-mnist-mini",
+    )
 
 
 def _content(compressed: bytes, digest: str, source: object, advice: str) -> bytes:

@@ -33,12 +33,12 @@ LAW_KEYS = {"law", "low", "high", "step", "num"}
 PARAMETER_KEYS = {*LAW_KEYS, "values", "count"}
 
 
-def load_space(name_or_path: str | Path, *, regime: str | None = None) -> DesignSpace:
+def load_space(name_or_path: str | Path, *, regime: str | Regime | None = None) -> DesignSpace:
     """Return a space by its name, or from a user's TOML file.
 
     Args:
         name_or_path: A built-in space such as "AnyNetD", or a path that ends in .toml.
-        regime: For which images; None takes the space's own default.
+        regime: For which images, by name or as `regime_for` returns it; None takes the space's own default.
 
     Raises:
         SpaceError: No such space, or its file has an unknown key or an invalid value.
@@ -49,7 +49,7 @@ def load_space(name_or_path: str | Path, *, regime: str | None = None) -> Design
 
 
 def space_from(
-    table: Mapping[str, Any], *, name: str, beside: Path, where: str, regime: str | None = None
+    table: Mapping[str, Any], *, name: str, beside: Path, where: str, regime: str | Regime | None = None
 ) -> DesignSpace:
     """Return a space from a table that a larger TOML file holds, written as a space's own file is.
 
@@ -66,7 +66,7 @@ def space_from(
     return _space(_merged(dict(table), name, beside, where, ancestors=()), name=name, regime=regime, where=where)
 
 
-def _space(content: dict[str, Any], *, name: str, regime: str | None, where: str) -> DesignSpace:
+def _space(content: dict[str, Any], *, name: str, regime: str | Regime | None, where: str) -> DesignSpace:
     for key in ("family", "regime", "stages", "parameters"):
         if key not in content:
             raise SpaceError(f'{where}: key "{key}" is missing; name it, or a parent with extends')
@@ -82,7 +82,7 @@ def _space(content: dict[str, Any], *, name: str, regime: str | None, where: str
         return DesignSpace(
             name=name,
             family=family,
-            regime=own if regime is None else load_regime(regime),
+            regime=own if regime is None else load_regime(regime) if isinstance(regime, str) else regime,
             parameters=parameters,
             stages=stages,
             fixed=content.get("fixed", {}),

@@ -3,16 +3,16 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from anynas.architecture import Architecture
-from anynas.data import DataSet, load_data
+from anynas.data import DataSet
 from anynas.designspace import Bounds, DesignSpace
 from anynas.driver.jobs import Setting
-from anynas.errors import DataError
+from anynas.regimes import REGIMES, Regime, regime_to_dict
 from anynas.settings import require
 from anynas.training.timing import seconds_of
 from anynas.training.worker import Worker
@@ -22,21 +22,6 @@ PROBES = 4  # draws that are timed for an estimate
 IMAGES = (  # what a regime says of images and AnyNets' stems; a space may have a regime of its own
     *("input_shape", "num_classes", "stem_width", "stem_kernel", "stem_stride", "stage_stride"),
 )
-
-
-def data_for(space: DesignSpace, name: str | None) -> DataSet:
-    """Return the data set of this name, or the regime's own if None.
-
-    Raises:
-        DataError: The regime has none, or the data do not suit its networks.
-    """
-    regime = space.regime
-    if not (name or regime.data):
-        raise DataError(
-            f"regime {regime.name} has no data set of its own; pass --data with one of {regime.input_shape[0]} "
-            f"channels and {regime.num_classes} classes (synthetic has any)"
-        )
-    return load_data(name or regime.data, input_shape=regime.input_shape, num_classes=regime.num_classes)
 
 
 def make_setting(space: DesignSpace, *, recipe: Recipe, fidelity: Fidelity, data: DataSet, seed: int) -> Setting:
@@ -65,8 +50,66 @@ def asked(setting: Setting, bounds: Bounds, sampler: str) -> dict[str, Any]:
         "fidelity": dataclasses.asdict(setting.fidelity),
         "seed": setting.seed,
         "sampler": sampler,
-        "bounds": {name: given and [str(end) for end in given] for name, given in dataclasses.asdict(bounds).items()},
+        "bounds": bounds_of(bounds),
     }
+
+
+def bounds_of(bounds: Bounds) -> dict[str, Any]:
+    """Return bounds, JSON-ready."""
+    return {name: given and [str(end) for end in given] for name, given in dataclasses.asdict(bounds).items()}
+
+
+def whose(data: DataSet) -> dict[str, Any]:
+    """Return which data are trained on, JSON-ready: a user's pictures by what they show, wherever they are."""
+    return {"data": data.name, **({"pictures": data.pictures.identity} if data.pictures else {})}
+
+
+def named_by(identity: dict[str, Any], data: DataSet, regimes: Mapping[str, Regime]) -> dict[str, Any]:
+    """Return by what a run's own folder is named if the user names none.
+
+    Of a user's pictures that is where they are, not what they show, nor what follows from that: so the same command
+    comes to the same folder when they have changed, and is refused there.
+
+    Args:
+        identity: What the run asks.
+        data: What it trains on.
+        regimes: By population; of a search under the name "".
+    """
+    if data.pictures is None:
+        return identity
+
+    def stated(part: dict[str, Any], regime: Regime) -> dict[str, Any]:
+        side = regime.input_shape[1]
+        follows: dict[str, list[Any]] = {
+            "images": [part.get("images")],
+            "regime": [regime.name],
+            "recipe": [dataclasses.asdict(regime.recipe)],
+            "fidelity": [
+                dataclasses.asdict(dataclasses.replace(regime.fidelity, resolution=each))
+                for each in (regime.fidelity.resolution, side)
+            ],
+            "bounds": [bounds_of(Bounds(flops=regime.flops))],
+        }
+        return {name: value for name, value in part.items() if value not in follows.get(name, [])}
+
+    named = {name: value for name, value in identity.items() if name != "pictures"}
+    if "populations" in named:
+        named["populations"] = {name: stated(part, regimes[name]) for name, part in named["populations"].items()}
+    else:
+        named = stated(named, regimes[""])
+    return {**named, "data": data.path}
+
+
+def kept_with(data: DataSet, regimes: Iterable[Regime]) -> dict[str, Any]:
+    """Return what a run's folder keeps beside what identifies it, JSON-ready: where its data are, and their regimes.
+
+    Nothing where their names say all.
+    """
+    others = {regime.name: regime_to_dict(regime) for regime in regimes if REGIMES.get(regime.name) != regime}
+    kept: dict[str, Any] = {"regimes": others} if others else {}
+    if data.path:
+        kept["data"] = {"source": data.path, "class_names": list(data.class_names)}
+    return kept
 
 
 def digest_of(identity: dict[str, Any]) -> str:

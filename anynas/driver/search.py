@@ -9,20 +9,31 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from anynas.data import DataSet
+from anynas.data import DataSet, Reading
+from anynas.data.suiting import suited
 from anynas.designspace import Bounds, DesignSpace, load_space
 from anynas.designspace.bounds import Range
 from anynas.driver.finals import decide, final_trainings_left, num_final_trainings
 from anynas.driver.jobs import Clock, Progress, Setting, Silent
 from anynas.driver.loop import run_search
 from anynas.driver.objectives import ERROR_ALONE, check_objectives
-from anynas.driver.planning import PROBES, asked, data_for, digest_of, make_setting, seconds_per_trial
+from anynas.driver.planning import (
+    PROBES,
+    asked,
+    digest_of,
+    kept_with,
+    make_setting,
+    named_by,
+    seconds_per_trial,
+    whose,
+)
 from anynas.driver.rungs import DEFAULT_REDUCTION, Ladder, make_ladder
 from anynas.driver.samplers import check_sampler, make_sampler
 from anynas.driver.warm_start import WarmStart, keep, warm_start_for
 from anynas.errors import SettingsError
 from anynas.execution.choosing import Crew, make_crew, workforce_from
 from anynas.folder import writing
+from anynas.regimes import Regime
 from anynas.settings import require
 from anynas.storage import check_storage
 from anynas.store import Run, check_identity, recording, write_result
@@ -55,9 +66,14 @@ class SearchPlan:
     def identity(self) -> dict[str, Any]:
         """What the search asks, JSON-ready: what may not change in a run's folder."""
         return {
-            **_identity(self.setting, self.bounds, self.sampler, self.data.name, self.ladder, self.objectives),
+            **_identity(self.setting, self.bounds, self.sampler, self.data, self.ladder, self.objectives),
             **({"warm_start": self.warm_start.identity} if self.warm_start else {}),
         }
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What the run's folder keeps beside that: where its data are, and their regime."""
+        return kept_with(self.data, [self.setting.space.regime])
 
     @property
     def about(self) -> dict[str, Any]:
@@ -100,43 +116,56 @@ def plan_search(
     flops: Range | None = None,
     params: Range | None = None,
     activations: Range | None = None,
-    regime: str | None = None,
-    data: str | None = None,
+    regime: str | Regime | None = None,
+    data: str | Path | DataSet | None = None,
     recipe: Recipe | None = None,
     fidelity: Fidelity | None = None,
+    epochs: int | None = None,
+    images: int | None = None,
     rungs: int = 1,
     reduction: int = DEFAULT_REDUCTION,
     run: str | Path | None = None,
     storage: str | None = None,
     takeover: bool = False,
+    reading: Reading | None = None,
     **workforce: Any,
 ) -> SearchPlan:
     """Check a search without starting it; arguments and errors are those of `search`."""
     if not isinstance(space, DesignSpace):
         space = load_space(space, regime=regime)
-    elif regime is not None and regime != space.regime.name:
-        raise SettingsError(f"regime must be the loaded space's own, {space.regime.name}; got {regime}")
+    elif regime not in (None, space.regime.name, space.regime):
+        came = regime.name if isinstance(regime, Regime) else regime
+        raise SettingsError(f"regime must be the loaded space's own, {space.regime.name}; got {came}")
     require(trials is None or trials >= 1, f"trials must be at least 1; got {trials}")
     require(minutes is None or minutes > 0, f"minutes must be above 0; got {minutes}")
     require(seed >= 0, f"seed must be at least 0; got {seed}")
     objectives = check_objectives(objectives, has_rungs=rungs > 1)
     check_sampler(sampler, has_rungs=rungs > 1, has_earlier=warm_start is not None)
+    suits, loaded = suited(
+        space.regime,
+        data,
+        is_asked=regime is not None,
+        resolution=fidelity.resolution if fidelity else "regime",
+        reading=reading,
+    )
+    space = space if suits is space.regime else dataclasses.replace(space, regime=suits)
+    changed = {name: value for name, value in (("epochs", epochs), ("images", images)) if value is not None}
     given = Bounds(flops=flops, params=params, activations=activations)
     bounds = given if given != Bounds() else Bounds(flops=space.regime.flops)
     make_sampler(sampler, space, seed=seed, bounds=bounds).ask(0)  # an empty band shows now
-    loaded = data_for(space, data)
     crew = make_crew(workforce_from(workforce, signature(plan_search).parameters), loaded, space.regime.input_shape)
     setting = make_setting(
         space,
         recipe=recipe or space.regime.recipe,
-        fidelity=fidelity or space.regime.fidelity,
+        fidelity=dataclasses.replace(fidelity or space.regime.fidelity, **changed),
         data=loaded,
         seed=seed,
     )
     ladder = make_ladder(setting.fidelity.epochs, rungs=rungs, reduction=reduction)
-    identity = _identity(setting, bounds, sampler, loaded.name, ladder, objectives)
+    identity = _identity(setting, bounds, sampler, loaded, ladder, objectives)
     source = None if warm_start is None else str(warm_start.path if isinstance(warm_start, Run) else warm_start)
-    named = identity if source is None else {**identity, "warm_start": source}  # not by what is in it, which may grow
+    named = named_by(identity, loaded, {"": space.regime})
+    named = named if source is None else {**named, "warm_start": source}  # not by what is in it, which may grow
     path = Path(run) if run is not None else Path("runs") / f"{space.name}-{digest_of(named)}"
     plan = SearchPlan(
         setting=setting,
@@ -214,7 +243,9 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
                 sampler before the first ask, in place of random draws, and not proposed again; they must be of this
                 space and trained as this search's are;
             flops, params, activations: (low, high), the regime's band of flops if none is given;
-            regime: the space's own; data: the regime's; recipe, fidelity: the regime's;
+            regime: the space's own, or what suits the data (`regime_for`); data: the regime's, or a data set, its name,
+                or the path of a folder of pictures; recipe, fidelity: the regime's; epochs, images: the fidelity's;
+            reading: is told how far decoding of pictures is;
             executor, workers, address, device, gpus_per_trial, memory_bytes, deadline_seconds: who trains, see
                 `Workforce`;
             run: the folder, runs/SPACE-DIGEST; storage: URL of a database for the entries, instead of the folder's
@@ -244,7 +275,12 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
         earlier=plan.warm_start.trials if plan.warm_start else (),
     )
     with recording(
-        plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover, about=plan.about
+        plan.path,
+        plan.identity,
+        storage=plan.storage,
+        takeover=plan.takeover,
+        about=plan.about,
+        kept=plan.kept,
     ) as recorder:
         if plan.warm_start is not None:
             keep(plan.warm_start, recorder.run.path)
@@ -273,10 +309,10 @@ def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None 
 
 
 def _identity(
-    setting: Setting, bounds: Bounds, sampler: str, data: str, ladder: Ladder, objectives: tuple[str, ...]
+    setting: Setting, bounds: Bounds, sampler: str, data: DataSet, ladder: Ladder, objectives: tuple[str, ...]
 ) -> dict[str, Any]:
     rungs = {"rungs": ladder.top, "reduction": ladder.reduction} if ladder.top > 1 else {}  # as before there were any
-    return {"study": "search", "data": data, **asked(setting, bounds, sampler), "objectives": [*objectives], **rungs}
+    return {"study": "search", **whose(data), **asked(setting, bounds, sampler), "objectives": [*objectives], **rungs}
 
 
 def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float) -> Clock:

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE = "warm_start.json"
-MUST_AGREE = ("data", "regime", "images", "recipe", "fidelity")  # of two runs' identities: what an error depends on
+MUST_AGREE = (
+    "data",
+    "pictures",
+    "regime",
+    "images",
+    "recipe",
+    "fidelity",
+)  # of two runs' identities: what an error depends on
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

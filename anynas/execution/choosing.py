@@ -107,7 +107,7 @@ def make_crew(workforce: Workforce, data: DataSet, input_shape: Shape) -> Crew:
         DeviceError: The device is not there.
     """
     workplace = Workplace(
-        data=data.name,
+        data=data.place,
         input_shape=input_shape,
         num_classes=data.num_classes,
         device=workforce.device if workforce.address else resolve_device(workforce.device).type,

@@ -1,29 +1,23 @@
 """Image files classified by a network from its folder: decoded, resized and normalised as its training images were."""
 
 import dataclasses
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from anynas.errors import DataError, RunError, SettingsError
+from anynas.data.images import read_image, resized
+from anynas.errors import RunError
 from anynas.exporting.card import Card
 from anynas.exporting.export import CARD, MODEL, python_keys
 from anynas.exporting.onnx_file import session_of
 from anynas.exporting.torchvision_file import torchvision_keys
 from anynas.folder import read_json
 from anynas.networks import build
-from anynas.training.prepared import resized
 from anynas.training.trained import CHECKPOINT, RECORD, WEIGHTS, load_trained
 from anynas.training.weights import read_tensors
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-MODES = {1: "L", 3: "RGB"}  # Pillow's, by channels
 KEYS: dict[str, Callable[[Card], list[str]]] = {"python": python_keys, "torchvision": torchvision_keys}
 
 
@@ -97,39 +91,6 @@ def load_predictor(folder: str | Path) -> Predictor:
             "are others; export the network again"
         ) from None
     return _checked(path, Predictor(card, network.eval()))
-
-
-def read_image(path: Path, channels: int) -> Tensor:
-    """Return an image file's pixels, uint8 (1, channels, H, W), upright.
-
-    Raises:
-        DataError: The file is missing, or no image.
-    """
-    import numpy as np
-    from PIL import Image, ImageOps
-
-    if channels not in MODES:
-        raise SettingsError(f"image files have 1 or 3 channels; the network sees {channels}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                upright = ImageOps.exif_transpose(_eight_bits(image)).convert(MODES[channels])
-        pixels = np.array(upright)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        reason = getattr(error, "strerror", None) or "it is none, or damaged"
-        raise DataError(f"{path}: must be an image file; {reason}") from None
-    return torch.from_numpy(pixels).view(1, *pixels.shape[:2], channels).permute(0, 3, 1, 2).contiguous()
-
-
-def _eight_bits(image: "Image.Image") -> "Image.Image":
-    """Return an image whose grey values have 16 bits with the upper eight of them; Pillow would cut them off."""
-    import numpy as np
-    from PIL import Image
-
-    if not image.mode.startswith("I;16"):
-        return image
-    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 def _checked(path: Path, predictor: Predictor) -> Predictor:

@@ -77,6 +77,10 @@ def provenance_section(record: Record) -> Section:
         ("regime", _each(table["regime"])),
         ("data", str(identity.get("data", UNKNOWN))),
     ]
+    if "pictures" in identity:
+        facts.append(("pictures", identity["pictures"]))
+    if record.class_names:
+        facts.append(("classes", ", ".join(record.class_names)))
     if "objectives" in identity:
         facts.append(("minimised", " and ".join(identity["objectives"])))
     if "warm_start" in identity:

@@ -10,7 +10,7 @@ from anynas.driver.warm_start import FILE
 from anynas.errors import RunError
 from anynas.folder import read_json
 from anynas.layers import Shape
-from anynas.regimes import REGIMES
+from anynas.regimes import REGIMES, Regime
 from anynas.results import TABLE, Results, results_in
 from anynas.status import Status
 from anynas.store import Run, load_run
@@ -39,6 +39,9 @@ class Record:
     images: dict[str, Images]  # of each population
     results: Results | None  # of a study
     verdicts: Verdicts | None
+    source: str | None = None  # of a run's data: a name, or where a user's own are
+    class_names: tuple[str, ...] = ()  # of a user's own data
+    regime: Regime | None = None  # of a search, if it is known
 
     @property
     def name(self) -> str:
@@ -121,6 +124,9 @@ def _of_run(run: Run) -> Record:
         },
         results=results,
         verdicts=verdicts,
+        source=run.source,
+        class_names=run.class_names,
+        regime=run.regime(identity["regime"]) if "regime" in identity else None,
     )
 
 

@@ -1,12 +1,13 @@
 """The command that repeats a run, from what identifies it; and the files that it needs, where options do not do."""
 
 import dataclasses
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from anynas.designspace import DesignSpace, builtin_spaces, load_space
-from anynas.regimes import REGIMES
+from anynas.regimes import REGIMES, Regime
 from anynas.report.page import Item, Listing, Section, Text
 from anynas.report.provenance import written
 from anynas.report.record import Record
@@ -26,13 +27,20 @@ def _search(record: Record) -> list[Item]:
     identity = record.identity
     assert identity is not None
     name, regime = identity["space"]["name"], identity["regime"]
-    space = _space(identity)
+    space = _space(identity, record.regime)
     words = ["anynas", "search", "--space", name if space is not None else f"{name}.toml"]
     if space is None or load_space(name).regime.name != regime:
-        words += ["--regime", regime] if regime in REGIMES else []
+        words += ["--regime", asked_for] if (asked_for := _base(regime)) else []
     asked = record.status.asked if record.status is not None else None
     words += ["--trials", str(asked)] if asked else []
-    words += ["--sampler", identity["sampler"], "--seed", str(identity["seed"]), "--data", identity["data"]]
+    words += [
+        "--sampler",
+        identity["sampler"],
+        "--seed",
+        str(identity["seed"]),
+        "--data",
+        record.source or identity["data"],
+    ]
     files: list[Item] = []
     fidelity, recipe = identity["fidelity"], identity["recipe"]
     words += ["--epochs", str(fidelity["epochs"])]
@@ -90,13 +98,18 @@ def _study(record: Record) -> list[Item]:
     return items
 
 
-def _space(identity: Mapping[str, Any]) -> DesignSpace | None:
+def _base(regime: str) -> str | None:
+    """Return the regime that anynas knows, from its own name or that of one that was fitted to pictures."""
+    return next((known for known in REGIMES if re.fullmatch(rf"{known}(-\d+x\d+x\d+)?", regime)), None)
+
+
+def _space(identity: Mapping[str, Any], regime: Regime | None) -> DesignSpace | None:
     """Return the space that comes with anynas and is the run's; None if it is a file of the user's, or has changed."""
-    name, regime = identity["space"]["name"], identity["regime"]
+    name = identity["space"]["name"]
     if name not in builtin_spaces():
         return None
     space = load_space(name)
-    if space.regime.name != regime and regime in REGIMES:
+    if regime is not None and space.regime.name != regime.name:
         space = load_space(name, regime=regime)
     return space if space.digest == identity["space"]["digest"] else None
 

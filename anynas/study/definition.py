@@ -1,7 +1,7 @@
 """What a study asks: study.toml as frozen data, checked before anything is trained.
 
     description = "ReLU against sigmoid"
-    data = "fashion-mnist-mini"             # the populations' regimes' own if it is left out
+    data = "fashion-mnist-mini"             # the populations' regimes' own if it is left out; or a path, from here
     models = 60                             # networks of each population
     seed = 0
     alpha = 0.05
@@ -49,6 +49,8 @@ from typing import Any
 
 from anynas.analysis.conditions import condition
 from anynas.analysis.samples import check_alpha
+from anynas.data import DATA_SETS, DataSet, Reading, is_path, load_data
+from anynas.data.suiting import suited
 from anynas.designspace import Bounds, DesignSpace, load_space
 from anynas.designspace.loading import space_from
 from anynas.designspace.pairs import shared_axes
@@ -92,7 +94,7 @@ class Study:
     name: str
     description: str
     seed: int
-    data: str | None  # None: the populations' regimes' own
+    data: str | None  # a name, or a path from the current folder; None: the populations' regimes' own
     alpha: float
     populations: dict[str, Population]
     claims: tuple[StatedClaim, ...]
@@ -162,8 +164,12 @@ def builtin_studies() -> list[str]:
     return sorted(path.parent.name for path in shipped("studies").glob("*/study.toml"))
 
 
-def load_study(name_or_path: str | Path) -> Study:
+def load_study(name_or_path: str | Path, *, reading: Reading | None = None) -> Study:
     """Return a study by its name, or from a user's study.toml or the folder that holds one.
+
+    Args:
+        name_or_path: Which.
+        reading: Is told how far decoding of a user's pictures is, whose size a regime may follow from.
 
     Raises:
         SettingsError: No such study, or its file has an unknown key, an invalid value, a claim about an unknown
@@ -182,8 +188,10 @@ def load_study(name_or_path: str | Path) -> Study:
         require(isinstance(listed, list) and all(isinstance(one, dict) for one in listed), f"{where}: write [[{key}]]")
     head = settings_from(_Head, content, where=where)
     require(bool(tables["populations"]), f"{where}: must have at least one table [populations.NAME]; it has none")
+    data = str(path.parent / Path(head.data).expanduser()) if head.data and _is_beside(head.data, path) else head.data
+    loaded = load_data(data, reading=reading) if data and _has_own_shape(data) else None
     populations = {
-        key: _population(key, table, head, tables, beside=path.parent, where=f"{where}: populations.{key}")
+        key: _population(key, table, head, tables, loaded, beside=path.parent, where=f"{where}: populations.{key}")
         for key, table in tables["populations"].items()
     }
     for population in populations.values():
@@ -198,7 +206,7 @@ def load_study(name_or_path: str | Path) -> Study:
         name=name,
         description=head.description,
         seed=head.seed,
-        data=head.data,
+        data=data,
         alpha=head.alpha,
         populations=populations,
         claims=claims,
@@ -219,11 +227,21 @@ def _locate(name: str) -> Path:
 
 
 def _population(
-    name: str, table: Any, head: _Head, shared: Mapping[str, Any], *, beside: Path, where: str
+    name: str,
+    table: Any,
+    head: _Head,
+    shared: Mapping[str, Any],
+    data: DataSet | None,
+    *,
+    beside: Path,
+    where: str,
 ) -> Population:
     require(isinstance(table, dict), f"{where} must be a table; got {table!r}")
     given = dict(table)
     space = _space(given.pop("space", name), name, given.get("regime", head.regime), beside=beside, where=where)
+    if data is not None:
+        is_asked = given.get("regime", head.regime) is not None
+        space = dataclasses.replace(space, regime=suited(space.regime, data, is_asked=is_asked)[0])
     parts: dict[str, Any] = {}
     for part, cls in (("recipe", Recipe), ("fidelity", Fidelity)):
         own = given.pop(part, {})
@@ -245,6 +263,16 @@ def _population(
         pairs_with=body.pairs_with,
         **parts,
     )
+
+
+def _is_beside(data: str, path: Path) -> bool:
+    """Return whether a study's data are meant by a path, which starts at the study's file."""
+    return is_path(data) or (data not in DATA_SETS and (path.parent / data).exists())
+
+
+def _has_own_shape(data: str) -> bool:
+    """Return whether a regime may follow from the data; all others suit the default one, or are made to measure."""
+    return is_path(data) or data == "cifar10"
 
 
 def _space(given: Any, name: str, regime: str | None, *, beside: Path, where: str) -> DesignSpace:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from anynas import __version__
-from anynas.data import DataSet
+from anynas.data import DataSet, Reading
+from anynas.data.suiting import suited
 from anynas.designspace.pairs import draws_in_pairs
 from anynas.designspace.space import Member
 from anynas.driver.jobs import Job, Progress, Setting, Silent, trial_seed
 from anynas.driver.loop import run_jobs
-from anynas.driver.planning import asked, data_for, digest_of, make_setting, seconds_per_trial
+from anynas.driver.planning import asked, digest_of, kept_with, make_setting, named_by, seconds_per_trial, whose
 from anynas.driver.samplers import Proposal
 from anynas.errors import RunError, SettingsError
 from anynas.execution.choosing import Crew, make_crew, workforce_from
@@ -46,7 +47,12 @@ class StudyPlan:
     @property
     def identity(self) -> dict[str, Any]:
         """What the study asks, JSON-ready: what may not change in a run's folder. Claims and numbers of models may."""
-        return _identity(self.study, self.settings, self.data.name)
+        return _identity(self.study, self.settings, self.data)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What the run's folder keeps beside that: where its data are, and their regimes."""
+        return kept_with(self.data, [setting.space.regime for setting in self.settings.values()])
 
     @property
     def about(self) -> dict[str, Any]:
@@ -76,13 +82,14 @@ def plan_study(
     run: str | Path | None = None,
     storage: str | None = None,
     takeover: bool = False,
+    reading: Reading | None = None,
     **workforce: Any,
 ) -> StudyPlan:
     """Check a study without starting it; arguments and errors are those of `run_study`."""
     if not isinstance(study, Study):
-        study = load_study(study)
+        study = load_study(study, reading=reading)
     study = study.with_models(models)
-    data = _data(study)
+    data = _data(study, reading)
     shape = next(iter(study.populations.values())).space.regime.input_shape
     crew = make_crew(workforce_from(workforce, signature(plan_study).parameters), data, shape)
     settings = {
@@ -91,8 +98,9 @@ def plan_study(
     }
     for leader in _leaders(study):
         next(_draws(study, leader))  # an empty band shows now
-    identity = _identity(study, settings, data.name)
-    path = Path(run) if run is not None else Path("runs") / f"{study.name}-{digest_of(identity)}"
+    identity = _identity(study, settings, data)
+    named = named_by(identity, data, {name: p.space.regime for name, p in study.populations.items()})
+    path = Path(run) if run is not None else Path("runs") / f"{study.name}-{digest_of(named)}"
     check_identity(path, identity)
     storage = check_storage(path, storage)
     return StudyPlan(
@@ -143,7 +151,7 @@ def run_study(study: Study | str | Path, *, progress: Progress | None = None, **
             models: networks of each population (the study's); executor, workers, address, device, gpus_per_trial,
             memory_bytes, deadline_seconds: who trains, see `Workforce`; run: the folder, runs/STUDY-DIGEST;
             storage: URL of a database for the entries, instead of the folder's journal, and without a password;
-            takeover: from a driver on another machine that is dead.
+            takeover: from a driver on another machine that is dead; reading: is told how far decoding of pictures is.
 
     Raises:
         AnynasError: Something is not as it must be; the message says what, and what to do.
@@ -154,7 +162,12 @@ def run_study(study: Study | str | Path, *, progress: Progress | None = None, **
 def run_plan(plan: StudyPlan, *, progress: Progress) -> Run:
     """Run a plan to its end; interrupted, what is finished is safe, and the same plan goes on from there."""
     with recording(
-        plan.path, plan.identity, storage=plan.storage, takeover=plan.takeover, about=plan.about
+        plan.path,
+        plan.identity,
+        storage=plan.storage,
+        takeover=plan.takeover,
+        about=plan.about,
+        kept=plan.kept,
     ) as recorder:
         _declare(recorder.run, plan.study)
         executor = plan.crew.on_demand(progress.note)
@@ -269,15 +282,17 @@ def _declaration(content: Mapping[str, Any]) -> Declaration:
     return Declaration(**{**content, "claims": claims, "checks": checks})
 
 
-def _data(study: Study) -> DataSet:
-    """Return the one data set of all populations.
+def _data(study: Study, reading: Reading | None) -> DataSet:
+    """Return the one data set of all populations; a user's pictures at the highest resolution among them.
 
     Raises:
         SettingsError: Their regimes differ in it.
         DataError: It does not suit one of them.
     """
     first, *others = study.populations.values()
-    data = data_for(first.space, study.data)
+    sides = (p.fidelity.resolution for p in study.populations.values())
+    resolution = max(side for side in sides if side != "regime")  # a population has one in pixels
+    _, data = suited(first.space.regime, study.data, is_asked=True, resolution=resolution, reading=reading)
     shape = first.space.regime.input_shape
     for other in others:
         regime = other.space.regime
@@ -294,11 +309,11 @@ def _data(study: Study) -> DataSet:
     return data
 
 
-def _identity(study: Study, settings: Mapping[str, Setting], data: str) -> dict[str, Any]:
+def _identity(study: Study, settings: Mapping[str, Setting], data: DataSet) -> dict[str, Any]:
     return {
         "study": study.name,
         "seed": study.seed,
-        "data": data,
+        **whose(data),
         "populations": {
             name: {
                 **asked(settings[name], p.bounds, "random"),

@@ -1,5 +1,7 @@
 """All that a worker runs: train one network, evaluate it, and say what it cost."""
 
+from pathlib import Path
+
 from anynas.architecture import Architecture
 from anynas.data import DataSet, load_data
 from anynas.errors import SettingsError
@@ -10,7 +12,7 @@ from anynas.trials import Fidelity, Recipe, Trial, TrialResult
 def train(
     architecture: Architecture,
     *,
-    data: str | DataSet,
+    data: str | Path | DataSet,
     recipe: Recipe | None = None,
     fidelity: Fidelity | None = None,
     seed: int = 0,
@@ -20,9 +22,10 @@ def train(
 
     Args:
         architecture: Which network.
-        data: A data set or its name, such as "fashion-mnist-mini".
+        data: A data set, its name, such as "fashion-mnist-mini", or the path of a folder of pictures.
         recipe: How; None takes Recipe().
-        fidelity: How much; None takes Fidelity(). Its resolution "regime" means the data set's own here.
+        fidelity: How much; None takes Fidelity(). Its resolution "regime" means the data set's own here, of a user's
+            pictures one that suits them.
         seed: Fixes everything that the trial draws; at least 0.
         device: "cpu" or "cuda"; None takes CUDA where there is one.
 
@@ -37,9 +40,11 @@ def train(
     """
     if seed < 0:
         raise SettingsError(f"seed must be at least 0; got {seed}")
-    loaded = load_data(data) if isinstance(data, str) else data
+    fidelity = fidelity or Fidelity()
+    side = None if fidelity.resolution == "regime" else fidelity.resolution
+    loaded = data if isinstance(data, DataSet) else load_data(data, side=side)
     workplace = Workplace(
-        data=loaded.name,
+        data=loaded.place,
         input_shape=loaded.image_shape,
         num_classes=loaded.num_classes,
         device=device or "auto",
@@ -48,7 +53,7 @@ def train(
         number=0,
         architecture=architecture,
         recipe=recipe or Recipe(),
-        fidelity=fidelity or Fidelity(),
+        fidelity=fidelity,
         seed=seed,
         test=True,
     )

@@ -18,9 +18,10 @@ from torch import nn
 
 from anynas.architecture import Architecture, load_architecture, named_architectures
 from anynas.counting import complexity
-from anynas.data import DataSet, Split, load_data
+from anynas.data import DataSet, Reading, Split, load_data
+from anynas.data.suiting import suited
 from anynas.designspace import builtin_spaces, load_space
-from anynas.errors import DataError, RunError, SettingsError
+from anynas.errors import DataError, RunError, SettingsError, shown
 from anynas.folder import now, read_json, write_json
 from anynas.layers import Shape
 from anynas.networks import build
@@ -65,6 +66,7 @@ class TrainingPlan:
         return {
             "architecture": self.architecture.to_dict(),
             "data": self.data.name,
+            **({"pictures": self.data.pictures.identity} if self.data.pictures else {}),
             "input_shape": list(self.input_shape),
             "num_classes": self.num_classes,
             "recipe": dataclasses.asdict(self.recipe),
@@ -96,7 +98,7 @@ class TrainingPlan:
         """Return who trains it."""
         channels, height, _ = self.input_shape
         place = Workplace(
-            data=self.data.name,
+            data=self.data.place,
             input_shape=(channels, height, height),
             num_classes=self.num_classes,
             device=self.device,
@@ -113,9 +115,10 @@ def train_fully(network: "Architecture | Run | str | Path", **settings: Any) -> 
         network: An architecture, its name or JSON file; or a search's run or folder: its winner, with the run's data,
             regime and recipe.
         **settings: Each may be left out:
-            data: the regime's; regime: the one of the family's own space; recipe: the regime's;
+            data: the run's or the regime's, or a data set, its name, or the path of a folder of pictures;
+            regime: the one of the family's own space, or what suits the data; recipe: the regime's;
             epochs: ten times those of a short trial; seed (0); device: "auto", "cpu" or "cuda";
-            path: the folder, runs/NAME-DIGEST or RUN/winner.
+            path: the folder, runs/NAME-DIGEST or RUN/winner; reading: is told how far decoding of pictures is.
 
     Raises:
         AnynasError: Something is not as it must be; the message says what, and what to do.
@@ -129,25 +132,24 @@ def train_fully(network: "Architecture | Run | str | Path", **settings: Any) -> 
 def plan_training(
     network: "Architecture | Run | str | Path",
     *,
-    data: str | None = None,
-    regime: str | None = None,
+    data: str | Path | DataSet | None = None,
+    regime: str | Regime | None = None,
     recipe: Recipe | None = None,
     epochs: int | None = None,
     seed: int = 0,
     device: str | None = None,
     path: str | Path | None = None,
+    reading: Reading | None = None,
 ) -> TrainingPlan:
     """Check a training without starting it; arguments and errors are those of `train_fully`."""
     require(epochs is None or epochs >= 1, f"epochs must be at least 1; got {epochs}")
     require(seed >= 0, f"seed must be at least 0; got {seed}")
     check_device(device or "auto")
-    asked = _of_run(network, regime) if isinstance(network, Run) else _of_name(network, regime)
-    if not (data or asked.data):
-        raise DataError(
-            f"regime {asked.regime} has no data set of its own; pass --data with one of {asked.input_shape[0]} "
-            f"channels and {asked.num_classes} classes (synthetic has any)"
-        )
-    loaded = load_data(data or asked.data, input_shape=asked.input_shape, num_classes=asked.num_classes)
+    if isinstance(network, Run):
+        asked = _of_run(network, regime, data, reading)
+    else:
+        asked = _of_name(network, regime, data, reading)
+    loaded = asked.data
     recipe = recipe or asked.recipe
     require(
         recipe.batch_size <= len(loaded.train),
@@ -373,38 +375,48 @@ class _Asked:
 
     name: str
     architecture: Architecture
-    regime: str
+    data: DataSet
     input_shape: Shape
     num_classes: int
-    data: str
     recipe: Recipe
     fidelity: Fidelity
     folder: Path | None = None
 
 
-def _of_name(network: "Architecture | str | Path", regime: str | None) -> _Asked:
+def _of_name(
+    network: "Architecture | str | Path",
+    regime: str | Regime | None,
+    data: str | Path | DataSet | None,
+    reading: Reading | None,
+) -> _Asked:
     if isinstance(network, Architecture):
-        return _of_regime(network.family, network, regime)
+        return _of_regime(network.family, network, regime, data, reading)
     text = str(network)
     if text.lower() in named_architectures():
-        return _of_regime(text.lower(), load_architecture(text), regime)
+        return _of_regime(text.lower(), load_architecture(text), regime, data, reading)
     if not text.endswith(".json") and Path(text).is_dir():
-        return _of_run(load_run(text), regime)
+        return _of_run(load_run(text), regime, data, reading)
     architecture = load_architecture(text)
-    return _of_regime(architecture.family, architecture, regime)
+    return _of_regime(architecture.family, architecture, regime, data, reading)
 
 
-def _of_regime(name: str, architecture: Architecture, regime: str | None) -> _Asked:
-    chosen = load_regime(regime) if regime is not None else own_regime(architecture)
+def _of_regime(
+    name: str,
+    architecture: Architecture,
+    regime: str | Regime | None,
+    data: str | Path | DataSet | None,
+    reading: Reading | None,
+) -> _Asked:
+    asked = load_regime(regime) if isinstance(regime, str) else regime
+    suits, loaded = suited(asked or own_regime(architecture), data, is_asked=asked is not None, reading=reading)
     return _Asked(
         name=name,
         architecture=architecture,
-        regime=chosen.name,
-        input_shape=chosen.input_shape,
-        num_classes=chosen.num_classes,
-        data=chosen.data,
-        recipe=chosen.recipe,
-        fidelity=chosen.fidelity,
+        data=loaded,
+        input_shape=suits.input_shape,
+        num_classes=suits.num_classes,
+        recipe=suits.recipe,
+        fidelity=suits.fidelity,
     )
 
 
@@ -416,23 +428,48 @@ def own_regime(architecture: Architecture) -> Regime:
     return load_regime("fashion")
 
 
-def _of_run(run: Run, regime: str | None) -> _Asked:
+def _of_run(
+    run: Run, regime: str | Regime | None, data: str | Path | DataSet | None, reading: Reading | None
+) -> _Asked:
     identity = run.identity
     if identity["study"] != "search":
         raise RunError(
             f"{run.path}: must be a search's run, which has a winner; it is the study {identity['study']}'s; name an "
             "architecture's JSON file"
         )
-    if regime not in (None, identity["regime"]):
-        raise SettingsError(f"regime must be the run's own, {identity['regime']}; got {regime}")
+    came = regime.name if isinstance(regime, Regime) else regime
+    if came not in (None, identity["regime"]):
+        raise SettingsError(f"regime must be the run's own, {identity['regime']}; got {came}")
+    winner = Architecture.from_dict(run.result()["architecture"])
+    images, fidelity = identity["images"], Fidelity(**identity["fidelity"])
+    shape, classes = tuple(images["input_shape"]), images["num_classes"]
     return _Asked(
         name=run.path.name,
-        architecture=Architecture.from_dict(run.result()["architecture"]),
-        regime=identity["regime"],
-        input_shape=tuple(identity["images"]["input_shape"]),
-        num_classes=identity["images"]["num_classes"],
-        data=identity["data"],
+        architecture=winner,
+        data=data if isinstance(data, DataSet) else _data_of(run, data, shape, classes, fidelity, reading),
+        input_shape=shape,
+        num_classes=classes,
         recipe=Recipe(**identity["recipe"]),
-        fidelity=Fidelity(**identity["fidelity"]),
+        fidelity=fidelity,
         folder=run.path / "winner",
     )
+
+
+def _data_of(
+    run: Run, data: str | Path | None, shape: Shape, classes: int, fidelity: Fidelity, reading: Reading | None
+) -> DataSet:
+    """Return the data that are asked for, or those of a run, which must be as they were."""
+    if data is None and run.source != run.identity["data"] and not Path(run.source).exists():
+        raise DataError(
+            f"{run.path}: its data must be where they were, in {shown(run.source)}; there is nothing now; pass --data "
+            "with where they are"
+        )
+    side = None if fidelity.resolution == "regime" else fidelity.resolution
+    loaded = load_data(data or run.source, input_shape=shape, num_classes=classes, side=side, reading=reading)
+    has, came = run.identity.get("pictures"), loaded.pictures and loaded.pictures.identity
+    if data is None and has != came:
+        raise DataError(
+            f"{run.path}: its pictures must be those that it was begun with, {has}; {shown(run.source)} has {came}; "
+            "pass --data to train on others"
+        )
+    return loaded

@@ -4,19 +4,19 @@ import dataclasses
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from anynas.data import DataSet, Split
+from anynas.data.images import resized
 
-RESIZE_BATCH = 2_000
+MOST_FLOAT_BYTES = 2**29  # of a data set's images as floats, which every worker on a CPU would hold
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class PreparedData:
     """Splits of one resolution on one device.
 
-    On a CPU images are normalised floats, converted once. On a GPU they stay uint8, a quarter of the memory, and are
-    normalised batch by batch.
+    On a CPU images are normalised floats, converted once, where that takes little memory. Otherwise, and on a GPU, they
+    stay uint8, a quarter of it, or none where a map of a file is shared, and are normalised batch by batch.
     """
 
     name: str
@@ -46,9 +46,12 @@ def prepare(data: DataSet, *, resolution: int, device: torch.device) -> Prepared
     """Move a data set to a device, its images resized to `resolution` x `resolution`."""
     mean, deviation = (values.view(-1, 1, 1) for values in data.statistics())
 
+    num_images = sum(map(len, (data.train, data.validation, data.test)))
+    is_small = 4 * num_images * data.image_shape[0] * resolution**2 <= MOST_FLOAT_BYTES
+
     def moved(split: Split) -> Split:
         images = resized(split.images.to(device), resolution)
-        if device.type == "cpu":
+        if is_small and device.type == "cpu":
             images = ((images.float() - mean) / deviation).contiguous(memory_format=torch.channels_last)
         return Split(images, split.labels.to(device))
 
@@ -61,14 +64,3 @@ def prepare(data: DataSet, *, resolution: int, device: torch.device) -> Prepared
         mean=mean.to(device),
         deviation=deviation.to(device),
     )
-
-
-def resized(images: Tensor, resolution: int) -> Tensor:
-    """Return uint8 images (N, C, H, W) as uint8 of this side: bilinear, antialiased, not cropped."""
-    if images.shape[-2:] == (resolution, resolution):
-        return images
-    parts = [
-        functional.interpolate(part.float(), size=(resolution, resolution), mode="bilinear", antialias=True)
-        for part in torch.split(images, RESIZE_BATCH)
-    ]
-    return torch.cat([part.round().clamp(0, 255).to(torch.uint8) for part in parts])

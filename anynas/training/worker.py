@@ -34,7 +34,7 @@ TINY = anynet(depths=[1], widths=[8], block="V", stem_width=8)
 class Workplace:
     """What all trials of a run share: the data, for networks of which shape, and the device."""
 
-    data: str  # a data set's name
+    data: str  # a data set's name, or where it is on this machine
     input_shape: Shape  # (C, H, W)
     num_classes: int
     device: str = "auto"  # "auto", "cpu" or "cuda"

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from anynas.facts import Facts
 from anynas.terminal import count, duration, plural, print_line, print_table
+from anynas.views.pictures import print_pictures
 
 if TYPE_CHECKING:
     from anynas.exporting.card import Card
@@ -18,6 +19,7 @@ def print_training_plan(console: Console, plan: "TrainingPlan", planned: Facts) 
     """Print what a training will do, and about how long that takes."""
     architecture, done, epochs = plan.architecture, planned["epochs_done"], plan.fidelity.epochs
     size = "x".join(map(str, plan.input_shape))
+    print_pictures(console, plan.data)
     lines = [
         f"{architecture.family} {architecture.key} at {size}: {count(planned['flops'])} multiply-adds, "
         f"{count(planned['params'])} params",

@@ -9,6 +9,7 @@ from rich.console import Console
 from anynas.architecture import Architecture
 from anynas.facts import Facts, seen_from_here
 from anynas.terminal import count, duration, plural, print_line, print_table
+from anynas.views.pictures import print_pictures
 from anynas.views.spaces import print_choices
 
 if TYPE_CHECKING:
@@ -21,13 +22,21 @@ if TYPE_CHECKING:
 def print_plan(console: Console, plan: "SearchPlan", expected: "Estimate | None") -> None:
     """Print what a search will do, and about how long that takes."""
     setting = plan.setting
-    epochs = setting.fidelity.epochs
+    epochs, regime = setting.fidelity.epochs, setting.space.regime
+    print_pictures(console, plan.data)
     lines = [
         f"{setting.space.name}: {setting.space.size():.3g} networks; {_bounds(plan)}",
         f"data {plan.data.name}: {setting.num_images:,} images, {plural(epochs, 'epoch')} a trial, on "
         f"{plan.crew.where}",
         f"sampler {plan.sampler}, seed {setting.seed}, executor {plan.crew.workforce.executor}",
     ]
+    if plan.data.pictures is not None or regime.data == "":
+        size = "x".join(map(str, regime.input_shape))
+        lines.insert(
+            1,
+            f"regime {regime.name}: images of {size}, {regime.num_classes} classes, batches of "
+            f"{setting.recipe.batch_size}",
+        )
     if len(plan.objectives) > 1:
         lines.append(f"objectives {' and '.join(plan.objectives)}: their front")
     if plan.warm_start is not None:

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from anynas.terminal import count, duration, plural, print_line, print_table
 from anynas.views.comparisons import print_comparison
+from anynas.views.pictures import print_pictures
 
 if TYPE_CHECKING:
     from anynas.study.checking import Answer
@@ -18,6 +19,7 @@ def print_study_plan(console: Console, plan: "StudyPlan", expected: "StudyEstima
     """Print what a study will do, and about how long that takes."""
     study = plan.study
     console.print(f"{study.name}: {study.description}" if study.description else study.name)
+    print_pictures(console, plan.data)
     rows = [
         [
             name,

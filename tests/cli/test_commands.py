@@ -110,7 +110,8 @@ def run(*arguments, cwd, env=None):
         ),
         (
             ["search", "--space", "AnyNetD", "--data", "mnist"],
-            'anynas: unknown data set "mnist"; known: fashion-mnist, fashion-mnist-mini, synthetic',
+            'anynas: unknown data set "mnist"; known: cifar10, fashion-mnist, fashion-mnist-mini, synthetic; or pass '
+            "the path of a folder of pictures",
         ),
         (
             ["search", "--space", "AnyNetD", "--regime", "cifar"],

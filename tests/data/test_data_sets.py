@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anynas.data import DATA_SETS, DataSet, Split, fashion_mnist, load_data, make_fashion_mnist_mini
+from anynas.data.official import cache_folder
 from anynas.data.splits import stratified
 from anynas.errors import DataError
 
@@ -358,7 +359,7 @@ def test_the_cache_is_where_the_environment_says(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert fashion_mnist.cache_folder() == Path(folder)
+    assert cache_folder() == Path(folder)
 
 
 # Images made to measure
@@ -439,7 +440,7 @@ def test_images_without_contrast_have_a_deviation_to_divide_by() -> None:
 def test_an_unknown_name_is_refused_with_the_nearest_ones(name: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         load_data(name)
-    assert str(caught.value) == message
+    assert str(caught.value) == f"{message}; or pass the path of a folder of pictures"
 
 
 @pytest.mark.parametrize(("channels", "num_classes"), [(3, 10), (1, 100), (3, 1000)])

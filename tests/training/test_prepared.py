@@ -1,15 +1,20 @@
 """Prepared data: normalised by the training pixels, resized, converted at once or by batch alike."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
+from anynas.architecture import anynet
 from anynas.data import DataSet, Split
+from anynas.data import images as images_module
 from anynas.training import prepared as prepared_module
-from anynas.training.prepared import PreparedData, prepare
+from anynas.training.loop import train_trial
+from anynas.training.prepared import MOST_FLOAT_BYTES, PreparedData, prepare
+from anynas.trials import Trial, TrialResult
 
 CPU = torch.device("cpu")
 PARTS = ("train", "validation", "test")
@@ -73,7 +78,7 @@ def test_resizing_keeps_the_brightness_and_what_is_black_or_white() -> None:
 
 def test_resizing_in_batches_is_resizing_at_once(coloured: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = prepare(coloured, resolution=7, device=CPU)
-    monkeypatch.setattr(prepared_module, "RESIZE_BATCH", 7)
+    monkeypatch.setattr(images_module, "RESIZE_BATCH", 7)
     in_batches = prepare(coloured, resolution=7, device=CPU)
     for part in PARTS:
         assert torch.equal(getattr(in_batches, part).images, getattr(whole, part).images)
@@ -101,3 +106,20 @@ def test_prepared_data_are_compared_by_identity(coloured: DataSet) -> None:
     assert data == data
     assert data != prepare(coloured, resolution=12, device=CPU)
     assert isinstance(data, PreparedData)
+
+
+def test_what_is_normalised_batch_by_batch_trains_to_the_same_bits(
+    coloured: DataSet, trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large data stay uint8 on a CPU; all engines take them as they take floats."""
+    asked = trial(images=48, epochs=2, batch_size=16, augmentation="crop_flip", test=True)
+    wide = dataclasses.replace(asked, architecture=anynet(depths=[1, 1], widths=[192, 192], block="V", stem_width=64))
+    results = []
+    for most in (MOST_FLOAT_BYTES, 0):
+        monkeypatch.setattr(prepared_module, "MOST_FLOAT_BYTES", most)
+        data = prepare(coloured, resolution=12, device=CPU)
+        assert data.train.images.is_floating_point() == (most > 0)
+        outcomes = [train_trial(each, data) for each in (asked, wide)]
+        results.append([(one.curve, one.test_error) for one in outcomes if isinstance(one, TrialResult)])
+    assert len(results[0]) == 2
+    assert results[0] == results[1]

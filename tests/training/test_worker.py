@@ -399,7 +399,9 @@ def test_train_refuses_a_negative_seed(tiny: Architecture, data: DataSet) -> Non
 def test_train_refuses_an_unknown_data_set(tiny: Architecture) -> None:
     with pytest.raises(DataError) as caught:
         train(tiny, data="sinthetic")
-    assert str(caught.value) == 'unknown data set "sinthetic"; did you mean "synthetic"?'
+    assert str(caught.value) == (
+        'unknown data set "sinthetic"; did you mean "synthetic"?; or pass the path of a folder of pictures'
+    )
 
 
 @without_cuda

@@ -53,7 +53,7 @@ class CpuEngine:
     def step(self, batch: Tensor, rate: float) -> Tensor:
         """Take one step; see `Engine`."""
         train, logits = self._data.train, self._tape.logits
-        images = augmented(train.images[batch], self._recipe.augmentation, self.generator)
+        images = augmented(self._data.batch(train.images[batch]), self._recipe.augmentation, self.generator)
         self._tape.images.value.copy_(images.permute(1, 2, 3, 0))
         self._tape.forward()
         assert logits.grad is not None
@@ -75,7 +75,7 @@ class CpuEngine:
         tape, wrong = self._evaluation, 0
         parts = zip(*(torch.split(part, size) for part in (split.images, split.labels)), strict=True)
         for images, labels in parts:
-            tape.images.value[..., : len(images)].copy_(images.permute(1, 2, 3, 0))
+            tape.images.value[..., : len(images)].copy_(self._data.batch(images).permute(1, 2, 3, 0))
             tape.forward()
             wrong += int(count_wrong(tape.logits.value[:, : len(images)], labels, 0))
         return 100.0 * wrong / len(split)

@@ -61,6 +61,11 @@ def blocks(text: str) -> list[Block]:
     return [Block(found["language"], found["code"], found["mark"] or "") for found in FENCED.finditer(text)]
 
 
+def without_comment(line: str) -> str:
+    """Return a command without the comment behind it."""
+    return re.sub(r"  +# .*$", "", line)
+
+
 def run_blocks(
     some: Iterable[Block], folder: Path, *, environment: Mapping[str, str], deadline_seconds: float = DEADLINE_SECONDS
 ) -> Iterator[Ran]:
@@ -128,7 +133,7 @@ class _Shell:
         self._bash.stdin.flush()
         timer = threading.Timer(self._deadline_seconds, self._end)
         timer.start()
-        lines = []
+        lines: list[str] = []
         try:
             for line in self._bash.stdout:
                 if line.startswith(SAID):

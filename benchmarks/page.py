@@ -9,6 +9,7 @@ from typing import Any
 
 from anynas.terminal import duration
 from benchmarks.__main__ import SECTIONS, load_section
+from benchmarks.blocks import without_comment
 from benchmarks.measuring import Fact
 from benchmarks.results import RESULTS, Results, load_results
 from benchmarks.scale import gpu_table
@@ -110,12 +111,14 @@ def _clone(path: Path) -> str:
         return f"{CLONE}\nNot measured yet.\n"
     tried = json.loads(path.read_text(encoding="utf-8"))
     rows = [("clone and empty environment", tried["clone_seconds"])]
-    rows += [(f"{block['language']}: `{block['first_line']}`", block["seconds"]) for block in tried["blocks"]]
+    for block in tried["blocks"]:
+        rows.append((f"{block['language']}: `{without_comment(block['first_line'])}`", block["seconds"]))
+    busy = " The machine had other work." if tried["load_before"] > tried["machine"]["cores"] / 2 else ""
     lines = [f"| {what.replace('|', '&#124;')} | {seconds:.0f} s |" for what, seconds in rows]
     return "\n".join(
         [
             CLONE,
-            f"Measured {'; '.join(about_section(tried))}. n = 1.\n",
+            f"Measured {'; '.join(about_section(tried))}; n = 1.{busy}\n",
             f"From clone to first result: {duration(tried['first_result_seconds'])}; to the end of all blocks: "
             f"{duration(tried['wall_seconds'])}.\n",
             "| what, or a block's first line | time |\n| --- | --: |",

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.blocks import Block, Ran, blocks, environment_of, run_blocks
+from benchmarks.blocks import Block, Ran, blocks, environment_of, run_blocks, without_comment
 
 ROOT = Path(__file__).parents[1]
 RUN = ("bash", "python", "toml")  # languages; blocks in others are only shown
@@ -86,7 +86,7 @@ def to_run(some: Sequence[Block], *, with_tests: bool) -> list[Block]:
 
 def row(ran: Ran) -> str:
     """Return a block's line: seconds, exit code, first line."""
-    line = ran.block.first_line
+    line = without_comment(ran.block.first_line)
     short = line if len(line) <= WIDTH else f"{line[: WIDTH - 2]} …"
     return f"{ran.seconds:8.1f} s  {'ok' if ran.code == 0 else f'exit code {ran.code}'}  {ran.block.language}: {short}"
 

@@ -80,7 +80,7 @@ def sizes(path: Path) -> None:
             ax.barh(row, math.log10(size), color="#0072B2", height=0.5)
             digits, power = f"{size:.2e}".split("e+")
             text = f"${digits} \\cdot 10^{{{int(power)}}}$"
-            place = {"textcoords": "offset points", "va": "center", "parse_math": True}
+            place: dict[str, Any] = {"textcoords": "offset points", "va": "center", "parse_math": True}
             ax.annotate(text, (math.log10(size), row), (4, 0), **place)
         ax.set_yticks(range(len(counted)), [f"{name}: {STEPS[name]}" for name in counted])
         ax.set_ylim(len(counted) - 0.5, -0.5)

@@ -64,7 +64,7 @@ def test_gpu_runs_are_shown_where_there_are_any(tmp_path):
 
 
 def test_a_readme_that_was_tried_shows_its_blocks_and_the_time_to_the_first_result(tmp_path):
-    block = {"language": "bash", "first_line": "a | b", "seconds": 61.4, "exit_code": 0}
+    block = {"language": "bash", "first_line": "a | b    # why", "seconds": 61.4, "exit_code": 0}
     tried = section(clone_seconds=3.2, first_result_seconds=64.6, wall_seconds=65.0, blocks=[block])
     (tmp_path / "readme.json").write_text(json.dumps(tried))
     text = page(tmp_path)

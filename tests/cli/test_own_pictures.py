@@ -97,7 +97,7 @@ def test_a_folder_of_pictures_goes_through_search_report_training_export_and_pre
     asked = [home / "own pictures" / "bird" / name for name in ("16 bits.png", "1.jpg")]
     code, out, err = here("predict", "exported", "--json", *asked, cwd=home)
     assert (code, err) == (0, "")
-    answers = json.loads(out)
+    answers = json.loads(out)["predictions"]
     assert [Path(answer["image"]) for answer in answers] == asked
     assert {one["name"] for answer in answers for one in answer["classes"]} == {SCRIPT, "bird", NAMES[1]}
     _, mine, _ = here("predict", run / "winner", *asked, cwd=home)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from anynas.architecture import Architecture
 from anynas.folder import is_alive, lease_of, read_json
+from anynas.notebook import html_of
 from anynas.storage import storage_of
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class Status:
     seconds_left: float | None  # None: nobody is at work, or nothing to judge by
     result: dict[str, Any] | None  # of a finished search
     log: tuple[str, ...]  # last lines of a detached driver that is at work no more, before it was done
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     @property
     def may_go_on(self) -> bool:

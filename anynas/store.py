@@ -37,6 +37,7 @@ from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.errors import RunError
 from anynas.folder import now, one_driver, read_json, uninterrupted, write_json
+from anynas.notebook import html_of
 from anynas.status import Status, status_of
 from anynas.storage import check_storage, create_storage, storage_of
 from anynas.trials import CurvePoint, TrialResult, counted
@@ -92,6 +93,9 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -19,12 +19,13 @@ from torch import nn
 from anynas.architecture import Architecture, load_architecture, named_architectures
 from anynas.counting import complexity
 from anynas.data import DataSet, Split, load_data
-from anynas.designspace import builtin_spaces, load_space
+from anynas.designspace.loading import own_regime
 from anynas.errors import DataError, RunError, SettingsError
 from anynas.folder import now, read_json, write_json
 from anynas.layers import Shape
 from anynas.networks import build
-from anynas.regimes import Regime, load_regime
+from anynas.notebook import told
+from anynas.regimes import load_regime
 from anynas.settings import require
 from anynas.store import Run, load_run
 from anynas.training.checkpoints import read_checkpoint, write_checkpoint
@@ -104,7 +105,23 @@ class TrainingPlan:
         return Worker(place, self.data)
 
 
-def train_fully(network: "Architecture | Run | str | Path", **settings: Any) -> Trained:
+class EpochProgress(Protocol):
+    """Who is told how a training goes."""
+
+    def finished(self, point: CurvePoint) -> None:
+        """An epoch has ended."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def finished(self, point: CurvePoint) -> None:
+        """Tell nobody."""
+
+
+def train_fully(
+    network: "Architecture | Run | str | Path", *, progress: EpochProgress | None = None, **settings: Any
+) -> Trained:
     """Train one network on all training images, and leave its weights and errors in a folder.
 
     Running the same call again goes on where it was interrupted, or returns what is finished.
@@ -112,6 +129,7 @@ def train_fully(network: "Architecture | Run | str | Path", **settings: Any) -> 
     Args:
         network: An architecture, its name or JSON file; or a search's run or folder: its winner, with the run's data,
             regime and recipe.
+        progress: Who is told each epoch; None: a line of the cell's output in Jupyter, nobody elsewhere.
         **settings: Each may be left out:
             data: the regime's; regime: the one of the family's own space; recipe: the regime's;
             epochs: ten times those of a short trial; seed (0); device: "auto", "cpu" or "cuda";
@@ -121,8 +139,9 @@ def train_fully(network: "Architecture | Run | str | Path", **settings: Any) -> 
         AnynasError: Something is not as it must be; the message says what, and what to do.
     """
     plan = plan_training(network, **settings)
-    for _ in run_training(plan):
-        pass
+    with told(plan, progress, Silent()) as reporter:
+        for point in run_training(plan):
+            reporter.finished(point)
     return load_trained(plan.path)
 
 
@@ -406,14 +425,6 @@ def _of_regime(name: str, architecture: Architecture, regime: str | None) -> _As
         recipe=chosen.recipe,
         fidelity=chosen.fidelity,
     )
-
-
-def own_regime(architecture: Architecture) -> Regime:
-    """Return the regime of the built-in space that bears the family's name; fashion where none does."""
-    for name in builtin_spaces():
-        if name.lower() == architecture.family:
-            return load_space(name).regime
-    return load_regime("fashion")
 
 
 def _of_run(run: Run, regime: str | None) -> _Asked:

@@ -1,5 +1,6 @@
 """What the commands print about a search and its run: the plan, the winner, trials, files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,23 @@ def _print_confirmed(console: Console, front: list[dict[str, Any]], costs: list[
         for row in front
     ]
     print_table(console, ["trial", "mean error %", "seeds", *costs, ""], rows)
+
+
+def winner_facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is told of a search's winner first."""
+    tested = "unknown: its training failed" if result["test_error"] is None else f"{result['test_error']:.2f} %"
+    seeds = plural(len(result["validation_errors"]), "seed")
+    error = f"{result['validation_error_mean']:.2f} %"
+    return [(f"validation error, mean of {seeds}", error), ("test error", tested), *_costs(result)]
+
+
+def best_facts(best: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is told of the best trial so far, a table's row."""
+    return [("validation error, one seed", f"{best['error']:.2f} %"), *_costs(best)]
+
+
+def _costs(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("flops (multiply-adds)", count(row["flops"])), ("params", count(row["params"]))]
 
 
 def print_faults(console: Console, run: "Run") -> None:

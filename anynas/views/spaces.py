@@ -15,6 +15,7 @@ from anynas.layers import Shape
 from anynas.terminal import count, plural, print_table
 
 LONGEST_SIZE = 26  # characters that `anynas spaces` gives a number
+PARAMETER_COLUMNS = ["parameter", "one a", "law", "across stages"]
 
 
 def print_spaces(console: Console, spaces: list[DesignSpace]) -> None:
@@ -34,28 +35,57 @@ def print_spaces(console: Console, spaces: list[DesignSpace]) -> None:
 
 def print_space(console: Console, space: DesignSpace) -> None:
     """Print a space's parameters, laws, constraints and size, and its regime."""
-    stages = f"{space.stages} stages" if isinstance(space.stages, int) else f"stages {space.stages.law}"
-    console.print(f"{space.name}: {space.description or 'a design space'} ({space.family}, {stages})", soft_wrap=True)
-    console.print(f"{space.dimension} free parameters, {space.size():,} settings", soft_wrap=True)
+    for line in space_heading(space):
+        console.print(line, soft_wrap=True)
     console.print()
+    print_table(console, PARAMETER_COLUMNS, parameter_rows(space))
+    for line in fixed_lines(space):
+        console.print(line)
+    console.print()
+    for place, line in enumerate(regime_lines(space)):
+        console.print(f"{'  ' if place else ''}{line}", soft_wrap=True)
+
+
+def space_heading(space: DesignSpace) -> tuple[str, str]:
+    """Return what a space is, and how large."""
+    stages = f"{space.stages} stages" if isinstance(space.stages, int) else f"stages {space.stages.law}"
+    return (
+        f"{space.name}: {space.description or 'a design space'} ({space.family}, {stages})",
+        f"{space.dimension} free parameters, {space.size():,} settings",
+    )
+
+
+def parameter_rows(space: DesignSpace) -> list[list[str]]:
+    """Return a row a parameter: name, what has one, its law, what holds across stages."""
     rows = []
     for parameter in space.all_parameters:
         kinds = [kind for kind in CONSTRAINTS if parameter.name in getattr(space, kind)]
         each = space.each(parameter)
-        rows.append(
-            [
-                parameter.name.replace("_", " "),
-                each,
-                parameter.law,
-                ", ".join(kinds) or ("" if each == "network" else "free"),
-            ]
-        )
-    print_table(console, ["parameter", "one a", "law", "across stages"], rows)
-    if space.family == "regnet":
-        console.print(f"of all lines those with {space.stages} stages, none skipped")
-    for name, value in space.fixed.items():
-        console.print(f"{name.replace('_', ' ')} {_value(value)} throughout")
-    _print_regime(console, space)
+        across = ", ".join(kinds) or ("" if each == "network" else "free")
+        rows.append([parameter.name.replace("_", " "), each, parameter.law, across])
+    return rows
+
+
+def fixed_lines(space: DesignSpace) -> list[str]:
+    """Return what holds for all of a space's networks."""
+    line = [f"of all lines those with {space.stages} stages, none skipped"] if space.family == "regnet" else []
+    return [*line, *(f"{name.replace('_', ' ')} {_value(value)} throughout" for name, value in space.fixed.items())]
+
+
+def regime_lines(space: DesignSpace) -> list[str]:
+    """Return for which images a space is, and how its networks are trained."""
+    regime, recipe, fidelity = space.regime, space.regime.recipe, space.regime.fidelity
+    low, high = (count(bound) for bound in regime.flops)
+    shown = "all" if fidelity.images == "all" else f"{fidelity.images:,}"
+    images = f"images {_text(regime.input_shape)}, {regime.num_classes} classes"
+    stem = f"stem {regime.stem_width} channels, stride {regime.stem_stride}; stage strides {regime.stage_stride}"
+    return [
+        f"regime {regime.name}: {images}, data {regime.data or '(to be named)'}",
+        *([stem] if space.family in ("anynet", "regnet") else []),  # other families have their own
+        f"band {low} to {high} multiply-adds; {plural(fidelity.epochs, 'epoch')} of {shown} images a trial",
+        f"learning rate {recipe.learning_rate:g}, batch {recipe.batch_size}, weight decay {recipe.weight_decay:g}, "
+        f"initialisation {recipe.initialisation}",
+    ]
 
 
 def print_architecture(console: Console, architecture: Architecture, input_shape: Shape, num_classes: int) -> None:
@@ -122,24 +152,6 @@ def print_choices(console: Console, architecture: Architecture) -> None:
         print_table(console, columns, rows)
     if choices.once:
         console.print(", ".join(choices.once), soft_wrap=True)
-
-
-def _print_regime(console: Console, space: DesignSpace) -> None:
-    regime, recipe, fidelity = space.regime, space.regime.recipe, space.regime.fidelity
-    console.print()
-    images = f"images {_text(regime.input_shape)}, {regime.num_classes} classes"
-    console.print(f"regime {regime.name}: {images}, data {regime.data or '(to be named)'}")
-    if space.family in ("anynet", "regnet"):  # other families have their own
-        stem = f"stem {regime.stem_width} channels, stride {regime.stem_stride}"
-        console.print(f"  {stem}; stage strides {regime.stage_stride}")
-    low, high = (count(bound) for bound in regime.flops)
-    shown = "all" if fidelity.images == "all" else f"{fidelity.images:,}"
-    console.print(f"  band {low} to {high} multiply-adds; {plural(fidelity.epochs, 'epoch')} of {shown} images a trial")
-    console.print(
-        f"  learning rate {recipe.learning_rate:g}, batch {recipe.batch_size}, weight decay {recipe.weight_decay:g}, "
-        f"initialisation {recipe.initialisation}",
-        soft_wrap=True,
-    )
 
 
 def _each_of(architecture: Architecture, field: str) -> str:

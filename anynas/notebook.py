@@ -5,10 +5,13 @@ that reaches down: it knows no row but, when it is called, that of the views and
 """
 
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+warnings.filterwarnings("ignore", message="IProgress not found")  # widgets that Optuna's import asks for: none is drawn
 
 
 def html_of(thing: object) -> str:
@@ -16,6 +19,16 @@ def html_of(thing: object) -> str:
     from anynas.views.cells import cell_of
 
     return cell_of(thing)
+
+
+def show_text(thing: object, printer: Any) -> None:
+    """Print what stands for a thing where there are no pictures, as its `_repr_pretty_` does.
+
+    It is for things that know a folder: a notebook is given away with its outputs, and says nothing of whose it was.
+    """
+    from anynas.views.cells import text_of
+
+    printer.text(text_of(thing))
 
 
 def is_notebook() -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from anynas.architecture import Architecture
 from anynas.folder import is_alive, lease_of, read_json
-from anynas.notebook import html_of
+from anynas.notebook import html_of, show_text
 from anynas.storage import storage_of
 
 if TYPE_CHECKING:
@@ -106,6 +106,9 @@ class Status:
 
     def _repr_html_(self) -> str:
         return html_of(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        show_text(self, printer)
 
     @property
     def may_go_on(self) -> bool:

@@ -37,7 +37,7 @@ from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.errors import RunError
 from anynas.folder import now, one_driver, read_json, uninterrupted, write_json
-from anynas.notebook import html_of
+from anynas.notebook import html_of, show_text
 from anynas.status import Status, status_of
 from anynas.storage import check_storage, create_storage, storage_of
 from anynas.trials import CurvePoint, TrialResult, counted
@@ -96,6 +96,9 @@ class Run:
 
     def _repr_html_(self) -> str:
         return html_of(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        show_text(self, printer)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -306,6 +306,7 @@ def _connect(address: str | None, workers: int | None) -> Any:
         import ray
 
         with _own_signal_handlers():
+            logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # it asks for widgets in notebooks
             ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
         _silence(ray)
     except Exception as error:

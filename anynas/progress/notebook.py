@@ -49,9 +49,10 @@ class Line:
         self._notes.append(message)
         self._show()
 
-    def close(self, parts: Sequence[str], *, interrupted: bool) -> None:
+    def close(self, parts: Sequence[str], done: int, total: int | None, *, interrupted: bool) -> None:
         """Say it for the last time, with how long all of it took."""
         took = duration(time.monotonic() - self._since)
+        self._done, self._total = done, total
         self._text = ", ".join([*parts, took]) if not interrupted else f"{', '.join(parts)}; interrupted after {took}"
         self._show()
 
@@ -70,13 +71,13 @@ class SearchLine:
 
     def __init__(self, tally: SearchTally) -> None:
         self._tally, self._line = tally, Line()
-        self._searched: list[str] = []  # what was said of the search itself, when it had ended
+        self._searched: tuple[list[str], int, int | None] = ([], 0, None)  # said of the search itself, and how far
 
     def __enter__(self) -> "SearchLine":
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._line.close(self._searched or self._of_search(), interrupted=kind is not None)
+        self._line.close(*self._searched, interrupted=kind is not None)
 
     def started(self, stage: str, total: int | None, finished: list[Entry]) -> None:
         """Show a new stage."""
@@ -99,14 +100,12 @@ class SearchLine:
     def _say(self, *, now: bool = False) -> None:
         tally = self._tally
         if tally.stage == "search":
-            self._searched = self._of_search()
-            said = [*self._searched, *tally.left()]
+            said = [f"{tally.progress()} trials", *tally.best(), *tally.trouble()]
+            self._searched = said, tally.done, tally.total
+            said = [*said, *tally.left()]
         else:
-            said = [*self._searched, f"{STAGES[tally.stage]}: {tally.progress()}", *tally.left()]
+            said = [*self._searched[0], f"{STAGES[tally.stage]}: {tally.progress()}", *tally.left()]
         self._line.say(", ".join(said), tally.done, tally.total, now=now)
-
-    def _of_search(self) -> list[str]:
-        return [f"{self._tally.progress()} trials", *self._tally.best(), *self._tally.trouble()]
 
 
 class StudyLine:
@@ -119,7 +118,7 @@ class StudyLine:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._line.close(self._said(), interrupted=kind is not None)
+        self._line.close(self._said(), self._tally.done, self._tally.total, interrupted=kind is not None)
 
     def started(self, stage: str, total: int | None, finished: list[Entry]) -> None:
         """Show how many trials there are."""
@@ -157,7 +156,8 @@ class EpochLine:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._line.close([self._tally.progress()], interrupted=kind is not None)
+        tally = self._tally
+        self._line.close([tally.progress()], tally.done, tally.epochs, interrupted=kind is not None)
 
     def finished(self, point: CurvePoint) -> None:
         """Show an epoch that has ended."""

@@ -39,6 +39,21 @@ def cell_of(thing: Any) -> str:
     return _SHOWN[type(thing).__name__](thing)
 
 
+def text_of(thing: Any) -> str:
+    """Return a line for a run, a status or a trained network."""
+    match type(thing).__name__:
+        case "Run":
+            try:
+                return _headline(thing.status())
+            except AnynasError as error:
+                return str(error)
+        case "Status":
+            return _headline(thing)
+    return f"{thing.architecture.family} {thing.architecture.key}, trained: " + ", ".join(
+        f"{name} {value}" for name, value in _trained_facts(thing)
+    )
+
+
 def _space(space: "DesignSpace") -> str:
     what, size = space_heading(space)
     table = Table(caption=size, columns=PARAMETER_COLUMNS, rows=parameter_rows(space), words=PARAMETER_COLUMNS)
@@ -125,15 +140,18 @@ def _edf(distribution: "EDF") -> str:
     return cell([Picture(svg=Markup(chart), caption=caption)])
 
 
-def _trained(trained: "Trained") -> str:
-    facts = [
+def _trained_facts(trained: "Trained") -> list[tuple[str, str]]:
+    return [
         ("validation error", f"{trained.validation_error:.2f} %"),
         ("test error", f"{trained.test_error:.2f} %"),
         ("trained", f"{plural(trained.fidelity.epochs, 'epoch')} of {trained.num_images:,} images of {trained.data}"),
         ("seed", str(trained.seed)),
     ]
+
+
+def _trained(trained: "Trained") -> str:
     network = _network(trained.architecture, name=f"{trained.architecture.family} {trained.architecture.key}, trained")
-    return cell([Facts(facts=facts, large=True), network])
+    return cell([Facts(facts=_trained_facts(trained), large=True), network])
 
 
 def _run(run: "Run") -> str:
@@ -144,6 +162,8 @@ def _run(run: "Run") -> str:
 
 
 def _read(run: "Run") -> str:
+    from anynas.figures.search import search_footer
+
     status, table = run.status(), run.table()
     question = status.question
     is_search = question.study == "search"
@@ -157,8 +177,14 @@ def _read(run: "Run") -> str:
         items.append(_populations(status))
     if len(complete):
         items += [_best(complete, several=not is_search), _errors(run, complete, is_search=is_search)]
-    name = f"Search of {question.spaces[0]}" if is_search else f"Study {question.study}"
-    return cell(items, heading=f"{name}. {state_line(status)}")
+        items.append(Text(text=search_footer(complete, seed=question.seed)))
+    return cell(items, heading=_headline(status))
+
+
+def _headline(status: "Status") -> str:
+    question = status.question
+    name = f"Search of {question.spaces[0]}" if question.study == "search" else f"Study {question.study}"
+    return f"{name}. {state_line(status)}"
 
 
 def _populations(status: "Status") -> Table:

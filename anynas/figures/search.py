@@ -57,16 +57,17 @@ def draw_search(
 
 
 def search_footer(complete: "pd.DataFrame", *, seed: int) -> str:
-    """Return where a search's numbers come from: n, seed, fidelity, versions, device.
+    """Return where numbers come from: n, seed, fidelity, versions, device.
 
     Args:
-        complete: Its complete trials, at least one.
+        complete: Its complete trials, at least one; or a study's.
         seed: The run's.
     """
-    first = complete.iloc[0]
+    has = {name: " or ".join(f"{value:,}" for value in sorted(set(complete[name]))) for name in ("epochs", "images")}
+    ran = {name: ", ".join(sorted(set(complete[name]))) for name in ("anynas_version", "torch_version", "device")}
     return (
-        f"n = {len(complete)}, seed {seed}, {first.epochs} epochs of {first.images:,} images a trial; "
-        f"anynas {first.anynas_version}, torch {first.torch_version}, {first.device}"
+        f"n = {len(complete)}, seed {seed}, {has['epochs']} epochs of {has['images']} images a trial; "
+        f"anynas {ran['anynas_version']}, torch {ran['torch_version']}, {ran['device']}"
     )
 
 

@@ -10,7 +10,7 @@ from anynas.driver.search import SearchPlan
 from anynas.progress.tallies import STAGES, EpochTally, SearchTally, StudyTally, already
 from anynas.store import Entry
 from anynas.study.running import StudyPlan
-from anynas.terminal import duration
+from anynas.terminal import duration, plural
 from anynas.training.fully import TrainingPlan
 from anynas.trials import CurvePoint
 
@@ -100,7 +100,8 @@ class SearchLine:
     def _say(self, *, now: bool = False) -> None:
         tally = self._tally
         if tally.stage == "search":
-            said = [f"{tally.progress()} trials", *tally.best(), *tally.trouble()]
+            counted = plural(tally.done, "trial") if tally.total is None else f"{tally.progress()} trials"
+            said = [counted, *tally.best(), *tally.trouble()]
             self._searched = said, tally.done, tally.total
             said = [*said, *tally.left()]
         else:

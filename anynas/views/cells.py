@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from anynas.training.trained import Trained
 
 BEST = 5  # networks of a run
+PLACES = ("run", "driver")  # where a status tells of folders and machines; the heading has what became of the driver
 ERROR, SHARE = "validation error (%)", "share of networks"
 AXES = {"flops": (1e6, "flops (M)"), "params": (1e3, "params (k)"), "activations": (1e3, "activations (k)")}
 
@@ -45,7 +46,7 @@ def text_of(thing: Any) -> str:
         case "Run":
             try:
                 return _headline(thing.status())
-            except AnynasError as error:
+            except (AnynasError, OSError) as error:
                 return str(error)
         case "Status":
             return _headline(thing)
@@ -116,7 +117,7 @@ def _verdicts(verdicts: "judging.Verdicts") -> str:
 
 
 def _status(status: "Status") -> str:
-    items: list[Item] = [_facts(told_first(status)[1:])]  # not the folder
+    items: list[Item] = [_facts([each for each in told_first(status) if each[0] not in PLACES])]
     if status.question.study != "search":
         items.append(_populations(status))
     return cell([*items, _facts(told_last(status))], heading=state_line(status))
@@ -157,7 +158,7 @@ def _trained(trained: "Trained") -> str:
 def _run(run: "Run") -> str:
     try:
         return _read(run)
-    except AnynasError as error:
+    except (AnynasError, OSError) as error:
         return cell([Text(text=str(error), is_note=True)], heading=f"Run {run.path.name}")
 
 

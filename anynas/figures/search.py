@@ -64,9 +64,10 @@ def search_footer(complete: "pd.DataFrame", *, seed: int) -> str:
         seed: The run's.
     """
     has = {name: " or ".join(f"{value:,}" for value in sorted(set(complete[name]))) for name in ("epochs", "images")}
+    unit = "epoch" if has["epochs"] == "1" else "epochs"
     ran = {name: ", ".join(sorted(set(complete[name]))) for name in ("anynas_version", "torch_version", "device")}
     return (
-        f"n = {len(complete)}, seed {seed}, {has['epochs']} epochs of {has['images']} images a trial; "
+        f"n = {len(complete)}, seed {seed}, {has['epochs']} {unit} of {has['images']} images a trial; "
         f"anynas {ran['anynas_version']}, torch {ran['torch_version']}, {ran['device']}"
     )
 

@@ -50,9 +50,8 @@ def text_of(thing: Any) -> str:
                 return str(error)
         case "Status":
             return _headline(thing)
-    return f"{thing.architecture.family} {thing.architecture.key}, trained: " + ", ".join(
-        f"{name} {value}" for name, value in _trained_facts(thing)
-    )
+    errors = ", ".join(f"{name} {error}" for name, error in _trained_errors(thing))
+    return f"{thing.architecture.family} {thing.architecture.key}, {_trained_how(thing)}: {errors}"
 
 
 def _space(space: "DesignSpace") -> str:
@@ -141,18 +140,22 @@ def _edf(distribution: "EDF") -> str:
     return cell([Picture(svg=Markup(chart), caption=caption)])
 
 
-def _trained_facts(trained: "Trained") -> list[tuple[str, str]]:
-    return [
-        ("validation error", f"{trained.validation_error:.2f} %"),
-        ("test error", f"{trained.test_error:.2f} %"),
-        ("trained", f"{plural(trained.fidelity.epochs, 'epoch')} of {trained.num_images:,} images of {trained.data}"),
-        ("seed", str(trained.seed)),
-    ]
+def _trained_errors(trained: "Trained") -> list[tuple[str, str]]:
+    errors = {"validation error": trained.validation_error, "test error": trained.test_error}
+    return [(name, f"{error:.2f} %") for name, error in errors.items()]
+
+
+def _trained_how(trained: "Trained") -> str:
+    epochs = plural(trained.fidelity.epochs, "epoch")
+    return f"{epochs} of {trained.num_images:,} images of {trained.data}, seed {trained.seed}"
 
 
 def _trained(trained: "Trained") -> str:
+    record = trained.record
+    where = f"anynas {record['anynas_version']}, torch {record['torch_version']}, {record['device']}"
+    how = Text(text=f"n = 1 training: {_trained_how(trained)}; {where}")
     network = _network(trained.architecture, name=f"{trained.architecture.family} {trained.architecture.key}, trained")
-    return cell([Facts(facts=_trained_facts(trained), large=True), network])
+    return cell([Facts(facts=_trained_errors(trained), large=True), network, how])
 
 
 def _run(run: "Run") -> str:

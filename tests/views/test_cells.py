@@ -17,6 +17,7 @@ import anynas
 from anynas.analysis.comparison import Comparison
 from anynas.store import Run
 from anynas.study.stated import StatedCheck, StatedClaim
+from anynas.training.trained import Trained
 from anynas.views.charts import interval_chart, points_chart, steps_chart
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
@@ -43,6 +44,26 @@ def a_study(folder: Path) -> Run:
     return write_study(folder, populations, claims=[BETTER], checks=[AGAIN], name=HOSTILE, description=HOSTILE)
 
 
+def a_trained_network(folder: Path) -> Trained:
+    return Trained(
+        path=folder,
+        architecture=anynas.load_architecture("lenet"),
+        input_shape=(1, 28, 28),
+        num_classes=10,
+        class_names=(),
+        mean=(0.0,),
+        deviation=(1.0,),
+        data=HOSTILE,
+        recipe=anynas.Recipe(),
+        fidelity=anynas.Fidelity(epochs=3),
+        num_images=10_000,
+        seed=0,
+        validation_error=12.5,
+        test_error=13.25,
+        record={"anynas_version": "0.1.0", "torch_version": "2.13.0", "device": HOSTILE},
+    )
+
+
 THINGS: dict[str, Callable[[Path], Any]] = {
     "space": lambda _: hostile_space(),
     "architecture": lambda _: anynas.load_architecture("googlenet"),
@@ -59,6 +80,7 @@ THINGS: dict[str, Callable[[Path], Any]] = {
     "search without trials": lambda folder: write_search(folder, []),
     "study": a_study,
     "verdicts": lambda folder: anynas.judge(a_study(folder)),
+    "trained network": a_trained_network,
     "status of a search": lambda folder: a_search(folder).status(),
     "status of a study": lambda folder: a_study(folder).status(),
 }

@@ -302,11 +302,11 @@ def _connect(address: str | None, workers: int | None) -> Any:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         options = {"num_cpus": workers, "include_dashboard": False}
+    logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # in a notebook Ray's import asks for widgets
     try:
         import ray
 
         with _own_signal_handlers():
-            logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # it asks for widgets in notebooks
             ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
         _silence(ray)
     except Exception as error:

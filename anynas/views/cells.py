@@ -116,7 +116,7 @@ def _verdicts(verdicts: "judging.Verdicts") -> str:
 
 
 def _status(status: "Status") -> str:
-    items: list[Item] = [_facts([each for each in told_first(status) if each[0] not in PLACES])]
+    items: list[Item] = [_facts([each for each in told_first(status, bar=False) if each[0] not in PLACES])]
     if status.question.study != "search":
         items.append(_populations(status))
     return cell([*items, _facts(told_last(status))], heading=state_line(status))

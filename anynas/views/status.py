@@ -34,7 +34,7 @@ def print_status(console: Console, status: Status) -> None:
             _line(console, "", line)
 
 
-def told_first(status: Status) -> list[tuple[str, str]]:
+def told_first(status: Status, *, bar: bool = True) -> list[tuple[str, str]]:
     """Return what is asked, who is at work and how far it is: each with its label, or with none if it goes on."""
     question = status.question
     lines = [
@@ -42,7 +42,7 @@ def told_first(status: Status) -> list[tuple[str, str]]:
         ("asks", asks(question)),
         ("", how(question)),
         ("driver", _driver(status)),
-        ("trials", f"{_bar(status.finished, status.asked)}{_progress(status)}"),
+        ("trials", f"{_bar(status.finished, status.asked) if bar else ''}{_progress(status)}"),
     ]
     if question.study == "search" and status.final_trainings and status.result is None:
         lines.append(("", f"the best again: {plural(status.final_trainings, 'training')} finished"))

@@ -18,7 +18,7 @@ SMALL: dict[str, dict[str, Any]] = {  # a notebook's parameters here
     "01_search": {"trials": 2, "epochs": 1, "images": 128, "final_epochs": 1, "executor": "inline", "workers": None},
     "02_design_principles": {"models": 20},
     "03_classic_networks": {"draws": 1, "epochs": 1, "images": 128},
-    "04_distributed": {"trials": 1, "epochs": 1, "images": 64, "workers": 1, "executors": ["inline", "ray"]},
+    "04_distributed": {"trials": 1, "epochs": 1, "images": 64, "workers": 1, "executors": ["ray", "inline"]},
     "05_your_own_space": {"models": 3, "epochs": 1, "images": 128, "executor": "inline", "workers": None},
 }
 KEPT = ("PATH", "HOME", "PYTHONPATH", "LANG", "TMPDIR", "VIRTUAL_ENV")  # of the environment

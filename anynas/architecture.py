@@ -14,6 +14,7 @@ from anynas.families import anynet as anynet_family
 from anynas.families.anynet import Block, anynet_parameters
 from anynas.families.regnet import published_regnets, regnet_parameters
 from anynas.layers import Sequence, Shape, canonical
+from anynas.notebook import html_of
 
 SCHEMA = 1
 
@@ -23,6 +24,9 @@ class Architecture:
     """A family's parameters, nominal: what was drawn. Two architectures are equal if their parameters are."""
 
     parameters: Family
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     @property
     def family(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from anynas.errors import RunError
 
 LEASE, LAST_LEASE = "driver.json", "last_driver.json"  # of the driver at work; of the one before that, which has ended
+DYING = 10.0  # seconds, in which a driver that was killed lets go of its lock: on a busy machine that takes a while
 ENDINGS = tuple(  # by which a driver is told to end: Ctrl-C, `kill` and clusters, a terminal that closes
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -99,7 +100,11 @@ def _locked(path: Path) -> Iterator[None]:
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(path / "driver.lock", timeout=0)
-        lock.acquire()
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            lease = lease_of(path)
+            lock.acquire(timeout=DYING if lease is not None and is_alive(lease) is False else 0)
     except filelock.Timeout:
         raise RunError(
             f"{path}: must have one driver at a time; {_owner(path)} is at work on it; wait for it, or stop it"

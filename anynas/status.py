@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from anynas.architecture import Architecture
 from anynas.folder import is_alive, lease_of, read_json
+from anynas.notebook import html_of, show_text
 from anynas.storage import storage_of
 
 if TYPE_CHECKING:
@@ -102,6 +103,12 @@ class Status:
     seconds_left: float | None  # None: nobody is at work, or nothing to judge by
     result: dict[str, Any] | None  # of a finished search
     log: tuple[str, ...]  # last lines of a detached driver that is at work no more, before it was done
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        show_text(self, printer)
 
     @property
     def may_go_on(self) -> bool:

@@ -38,6 +38,7 @@ from anynas.architecture import Architecture
 from anynas.designspace import DesignSpace
 from anynas.errors import RunError
 from anynas.folder import now, one_driver, read_json, uninterrupted, write_json
+from anynas.notebook import html_of, show_text
 from anynas.regimes import REGIMES, Regime, regime_from_dict
 from anynas.status import Status, status_of
 from anynas.storage import check_storage, create_storage, storage_of
@@ -94,6 +95,12 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        show_text(self, printer)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -8,9 +8,8 @@ import pytest
 from doubles import plain_space
 from rich.console import Console
 
-from anynas import progress
 from anynas.driver.rungs import Ladder
-from anynas.progress import Reporter, StudyReporter
+from anynas.progress import Reporter, StudyReporter, tallies
 from anynas.store import Entry
 from anynas.trials import TrialResult
 
@@ -54,7 +53,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(tallies.time, "monotonic", lambda: clock.now)
     return clock
 
 

@@ -10,11 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import filelock
 import optuna
 import pandas as pd
 import pytest
@@ -311,6 +313,21 @@ def other_driver(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
         assert process.stdout.readline() == "at work\n"
         yield process
         process.kill()
+
+
+def test_a_driver_that_was_killed_is_waited_for_until_it_has_let_go_of_its_lock(tmp_path: Path) -> None:
+    """The process is gone for all who ask while its last threads still hold what it had open."""
+    path = tmp_path / "run"
+    with recording(path, IDENTITY):
+        lease = json.loads((path / "driver.json").read_text())
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (path / "driver.json").write_text(json.dumps({**lease, "pid": ended.pid}))
+    lock = filelock.FileLock(path / "driver.lock", thread_local=False)
+    lock.acquire()
+    threading.Timer(0.5, lock.release).start()
+    with recording(path, IDENTITY) as recorder:
+        assert recorder.run.entries() == []
 
 
 def test_a_second_driver_is_refused_and_told_who_has_the_run(

@@ -18,6 +18,7 @@ from anynas.analysis.ranks import Interval, Lead
 from anynas.analysis.rates import RateComparison
 from anynas.analysis.samples import check_alpha
 from anynas.errors import SettingsError
+from anynas.notebook import html_of
 
 TOO_FEW, FAILED = "too few models", "trials failed"  # why a claim is undecided
 NAMES = {"trimmed_mean": "10 % trimmed mean", "mean": "mean", "median": "median"}
@@ -69,6 +70,9 @@ class Comparison:
     seed: int  # of all resampling
     undecided_because: str  # "", "too few models", or "trials failed": then no number of models helps
     judged_with: int = 1  # claims judged together, this one among them: p-values and verdict are then Holm's
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON has them."""

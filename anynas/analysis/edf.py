@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anynas.analysis.samples import checked_errors, checked_weights
+from anynas.notebook import html_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -17,6 +18,9 @@ class EDF:
 
     errors: NDArray[np.float64]  # distinct, in increasing order, percent
     cumulative: NDArray[np.float64]  # share of the weight at or below each of them
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def __call__(self, error: ArrayLike) -> NDArray[np.float64]:
         """Return the share of networks with an error of at most `error`, of the same shape."""

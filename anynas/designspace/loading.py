@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from anynas.architecture import Architecture
 from anynas.designspace.forms import Form, fixable, form_names, form_of
 from anynas.designspace.groups import LENGTH
 from anynas.designspace.parameters import Parameter, log_spaced, log_uniform, uniform, uniform_range
@@ -96,6 +97,14 @@ def _space(content: dict[str, Any], *, name: str, regime: str | Regime | None, w
 def builtin_spaces() -> list[str]:
     """Return the names of the spaces that come with anynas."""
     return sorted(path.stem for path in shipped("spaces").glob("*.toml"))
+
+
+def own_regime(architecture: Architecture) -> Regime:
+    """Return the regime of the built-in space that bears the family's name; fashion where none does."""
+    for name in builtin_spaces():
+        if name.lower() == architecture.family:
+            return load_space(name).regime
+    return load_regime("fashion")
 
 
 def _locate(name: str, *, beside: Path) -> Path:

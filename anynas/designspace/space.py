@@ -37,6 +37,7 @@ from anynas.designspace.members import Members
 from anynas.designspace.parameters import Parameter
 from anynas.designspace.repeats import ABSENT
 from anynas.errors import ArchitectureError, EmptyBandError, SpaceError, did_you_mean
+from anynas.notebook import html_of
 from anynas.regimes import Regime
 
 BLOCK = 4096  # candidates drawn at once; part of what a draw depends on
@@ -87,6 +88,9 @@ class DesignSpace:
     def __repr__(self) -> str:
         counts = f"{self.dimension} free parameters, {self.size():.2e} settings"
         return f"DesignSpace({self.name}, regime {self.regime.name}, {counts})"
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     @property
     def dimension(self) -> int:

@@ -33,6 +33,7 @@ from anynas.driver.warm_start import WarmStart, keep, warm_start_for
 from anynas.errors import SettingsError
 from anynas.execution.choosing import Crew, make_crew, workforce_from
 from anynas.folder import writing
+from anynas.notebook import told
 from anynas.regimes import Regime
 from anynas.settings import require
 from anynas.storage import check_storage
@@ -230,7 +231,7 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
 
     Args:
         space: A space, a built-in one's name, or the path of a TOML file.
-        progress: Who is told how it goes; None tells nobody.
+        progress: Who is told how it goes; None: a line of the cell's output in Jupyter, nobody elsewhere.
         **settings: Each may be left out:
             trials (32 unless minutes are given); minutes: a budget of time; seed (0);
             sampler "tpe", "gp", "nsga2", "random" or "qmc";
@@ -254,7 +255,9 @@ def search(space: DesignSpace | str | Path, *, progress: Progress | None = None,
     Raises:
         AnynasError: Something is not as it must be; the message says what, and what to do.
     """
-    return run_plan(plan_search(space, **settings), progress=progress or Silent())
+    plan = plan_search(space, **settings)
+    with told(plan, progress, Silent()) as reporter:
+        return run_plan(plan, progress=reporter)
 
 
 def run_plan(plan: SearchPlan, *, progress: Progress, expected: Estimate | None = None) -> Run:

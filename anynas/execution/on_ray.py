@@ -302,6 +302,7 @@ def _connect(address: str | None, workers: int | None) -> Any:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         options = {"num_cpus": workers, "include_dashboard": False}
+    logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # in a notebook Ray's import asks for widgets
     try:
         import ray
 

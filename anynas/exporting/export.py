@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from anynas.architecture import Architecture, images_of, load_architecture, named_architectures
 from anynas.counting import image_shape
+from anynas.designspace.loading import own_regime
 from anynas.errors import ExportError, SettingsError, did_you_mean
 from anynas.exporting.card import Card
 from anynas.exporting.onnx_file import write_onnx
@@ -25,7 +26,6 @@ from anynas.layers import Shape
 from anynas.networks import build
 from anynas.store import Run, load_run
 from anynas.training.devices import forked_random_state
-from anynas.training.fully import own_regime
 from anynas.training.trained import ARCHITECTURE, CHECKPOINT, RECORD, WEIGHTS, Trained, load_trained
 from anynas.training.weights import write_tensors
 

@@ -36,12 +36,8 @@ def draw_search(
         quantity: What the front sets against error: flops, params or activations.
     """
     complete = table[table["state"] == "complete"]
-    first = complete.iloc[0]
-    footer = (
-        f"n = {len(complete)}, seed {seed}, {first.epochs} epochs of {first.images:,} images a trial; "
-        f"anynas {first.anynas_version}, torch {first.torch_version}, {first.device}"
-    )
-    space = first.space
+    footer = search_footer(complete, seed=seed)
+    space = complete.iloc[0].space
     pictures = {
         f"error against {quantity}": save(
             folder / f"error_{quantity}.png",
@@ -58,6 +54,22 @@ def draw_search(
             footer=footer,
         )
     return pictures
+
+
+def search_footer(complete: "pd.DataFrame", *, seed: int) -> str:
+    """Return where numbers come from: n, seed, fidelity, versions, device.
+
+    Args:
+        complete: Its complete trials, at least one; or a study's.
+        seed: The run's.
+    """
+    has = {name: " or ".join(f"{value:,}" for value in sorted(set(complete[name]))) for name in ("epochs", "images")}
+    unit = "epoch" if has["epochs"] == "1" else "epochs"
+    ran = {name: ", ".join(sorted(set(complete[name]))) for name in ("anynas_version", "torch_version", "device")}
+    return (
+        f"n = {len(complete)}, seed {seed}, {has['epochs']} {unit} of {has['images']} images a trial; "
+        f"anynas {ran['anynas_version']}, torch {ran['torch_version']}, {ran['device']}"
+    )
 
 
 def draw_error_flops(

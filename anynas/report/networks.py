@@ -1,19 +1,15 @@
 """Architectures of a report: those with the least error, each as a drawing and as tables."""
 
-import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from anynas.architecture import Architecture
-from anynas.errors import ArchitectureError
-from anynas.report.page import Facts, Network, Networks, Section, Table, Text
+from anynas.pieces import Network, Networks, Text
+from anynas.report.page import Section
 from anynas.report.record import Record
 from anynas.terminal import count, plural
-from anynas.views.diagrams import network_diagram
-from anynas.views.spaces import choices_of
+from anynas.views.architectures import diagram_legend, network_piece
 
 BEST = 5  # different networks that are shown
 
@@ -60,32 +56,12 @@ def network_item(
         facts: Its error and cost.
     """
     fields = json.loads(architecture) if isinstance(architecture, str) else architecture
-    described = Architecture.from_dict(fields)
-    images = record.images.get(population)
-    diagram = Markup("")
-    if images is not None:
-        with contextlib.suppress(ArchitectureError):  # of results alone the images are those of the regime today
-            diagram = Markup(network_diagram(described, input_shape=images[0], num_classes=images[1]))
-    choices = choices_of(described)
-    tables = [
-        Table(
-            caption=f"Each {columns[0]}, as drawn",
-            columns=columns,
-            rows=[list(map(str, row)) for row in rows],
-        )
-        for columns, rows in choices.tables
-    ]
-    return Network(
-        heading=heading, facts=Facts(facts=facts), diagram=diagram, tables=tables, once=", ".join(choices.once)
-    )
+    return network_piece(Architecture.from_dict(fields), record.images.get(population), heading=heading, facts=facts)
 
 
 def _legend(architecture: str, *, n: int, several: bool) -> str:
-    stages = "b is the bottleneck ratio, g the group width. " if json.loads(architecture)["family"] == "anynet" else ""
     of = "of all populations" if several else "of the search"
     return (
-        f"{plural(n, 'different network')} {of} with the least validation error, one seed each. Drawings: from left to "
-        "right the parts that have weights, as high as they are wide (the number above), with a bar for each block or "
-        f"layer; below, the size of the images that they put out. {stages}Drawings have the widths that are built; "
-        "tables have those that were drawn, before they are rounded so that ratios and groups divide them."
+        f"{plural(n, 'different network')} {of} with the least validation error, one seed each. "
+        f"{diagram_legend(json.loads(architecture)['family'])}"
     )

@@ -31,7 +31,8 @@ from anynas.figures.differences import verdict
 from anynas.figures.looks import INK
 from anynas.figures.pages import WIDTH, Draw, legend_below
 from anynas.figures.study import BARS, FEW
-from anynas.report.page import Item, Picture, Pictures, Section
+from anynas.pieces import Item, Picture, Pictures
+from anynas.report.page import Section
 from anynas.report.record import Record
 from anynas.results import answered_checks, panels
 

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from anynas.driver.rungs import make_ladder
-from anynas.report.page import Facts, Item, Section, Table, Text
+from anynas.pieces import Facts, Item, Table, Text
+from anynas.report.page import Section
 from anynas.report.record import Record
 from anynas.terminal import count, duration, plural
 

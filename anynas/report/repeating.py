@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from anynas.designspace import DesignSpace, builtin_spaces, load_space
+from anynas.pieces import Item, Listing, Text
 from anynas.regimes import REGIMES, Regime
-from anynas.report.page import Item, Listing, Section, Text
+from anynas.report.page import Section
 from anynas.report.provenance import written
 from anynas.report.record import Record
 from anynas.study.definition import builtin_studies, load_study

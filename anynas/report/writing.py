@@ -14,10 +14,9 @@ from anynas.report.provenance import provenance_section, rungs_section, trouble_
 from anynas.report.record import Record, read_record
 from anynas.report.repeating import repeating_section
 from anynas.report.verdicts import verdict_section, winner_section
-from anynas.status import Driver
 from anynas.store import Run
 from anynas.terminal import plural
-from anynas.views.status import asks, how
+from anynas.views.status import asks, how, state_line
 
 REPORT = "report.html"
 
@@ -87,26 +86,13 @@ def _asked(record: Record) -> list[str]:
 
 
 def _state(record: Record) -> str:
-    status = record.status
-    if status is None:
-        assert record.verdicts is not None
-        planned = sum(row["planned"] for row in record.verdicts.populations)
-        finished, asked = len(record.table), planned
-    else:
-        finished, asked = status.finished, status.asked
+    if record.status is not None:
+        return state_line(record.status)
+    assert record.verdicts is not None
     if record.is_finished:
-        return f"Finished: {plural(finished, 'trial')}"
-    of = "" if asked is None else f" of {asked:,}"
-    text = f"Partial: {finished:,}{of} trials finished"
-    if status is None:
-        return text
-    driver = {
-        Driver.AT_WORK: "the driver is at work",
-        Driver.DIED: "its driver died",
-        Driver.ABSENT: "no driver is at work",
-        Driver.ELSEWHERE: "its driver is on another machine",
-    }
-    return f"{text}; {driver[status.driver]}"
+        return f"Finished: {plural(len(record.table), 'trial')}"
+    planned = sum(row["planned"] for row in record.verdicts.populations)
+    return f"Partial: {len(record.table):,} of {planned:,} trials finished"
 
 
 def _write(file: Path, text: str) -> None:

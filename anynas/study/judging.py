@@ -13,6 +13,7 @@ from anynas.analysis.holm import judge_together
 from anynas.analysis.populations import compare_populations
 from anynas.analysis.summaries import summarise
 from anynas.errors import SettingsError
+from anynas.notebook import html_of
 from anynas.store import Run, load_run
 from anynas.study.checking import Answer, answer
 from anynas.study.running import Declaration, declarations
@@ -53,6 +54,9 @@ class Verdicts:
     populations: tuple[dict[str, Any], ...]  # one row each, as `summarise` gives them, with the models planned
     notices: tuple[str, ...]  # what a reader must know: changed claims, missing trials, interim verdicts
     provenance: dict[str, Any]
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     @property
     def is_final(self) -> bool:

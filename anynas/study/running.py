@@ -21,6 +21,7 @@ from anynas.driver.samplers import Proposal
 from anynas.errors import RunError, SettingsError
 from anynas.execution.choosing import Crew, make_crew, workforce_from
 from anynas.folder import now, read_json, write_json
+from anynas.notebook import told
 from anynas.settings import require, settings_from
 from anynas.storage import check_storage
 from anynas.store import Run, check_identity, recording
@@ -146,7 +147,7 @@ def run_study(study: Study | str | Path, *, progress: Progress | None = None, **
 
     Args:
         study: A study, a built-in one's name, or the path of a study.toml.
-        progress: Who is told how it goes; None tells nobody.
+        progress: Who is told how it goes; None: a line of the cell's output in Jupyter, nobody elsewhere.
         **settings: Each may be left out:
             models: networks of each population (the study's); executor, workers, address, device, gpus_per_trial,
             memory_bytes, deadline_seconds: who trains, see `Workforce`; run: the folder, runs/STUDY-DIGEST;
@@ -156,7 +157,9 @@ def run_study(study: Study | str | Path, *, progress: Progress | None = None, **
     Raises:
         AnynasError: Something is not as it must be; the message says what, and what to do.
     """
-    return run_plan(plan_study(study, **settings), progress=progress or Silent())
+    plan = plan_study(study, **settings)
+    with told(plan, progress, Silent()) as reporter:
+        return run_plan(plan, progress=reporter)
 
 
 def run_plan(plan: StudyPlan, *, progress: Progress) -> Run:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -20,11 +20,12 @@ from anynas.architecture import Architecture, load_architecture, named_architect
 from anynas.counting import complexity
 from anynas.data import DataSet, Reading, Split, load_data
 from anynas.data.suiting import suited
-from anynas.designspace import builtin_spaces, load_space
+from anynas.designspace.loading import own_regime
 from anynas.errors import DataError, RunError, SettingsError, shown
 from anynas.folder import now, read_json, write_json
 from anynas.layers import Shape
 from anynas.networks import build
+from anynas.notebook import told
 from anynas.regimes import Regime, load_regime
 from anynas.settings import require
 from anynas.store import Run, load_run
@@ -106,7 +107,23 @@ class TrainingPlan:
         return Worker(place, self.data)
 
 
-def train_fully(network: "Architecture | Run | str | Path", **settings: Any) -> Trained:
+class EpochProgress(Protocol):
+    """Who is told how a training goes."""
+
+    def finished(self, point: CurvePoint) -> None:
+        """An epoch has ended."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def finished(self, point: CurvePoint) -> None:
+        """Tell nobody."""
+
+
+def train_fully(
+    network: "Architecture | Run | str | Path", *, progress: EpochProgress | None = None, **settings: Any
+) -> Trained:
     """Train one network on all training images, and leave its weights and errors in a folder.
 
     Running the same call again goes on where it was interrupted, or returns what is finished.
@@ -114,6 +131,7 @@ def train_fully(network: "Architecture | Run | str | Path", **settings: Any) -> 
     Args:
         network: An architecture, its name or JSON file; or a search's run or folder: its winner, with the run's data,
             regime and recipe.
+        progress: Who is told each epoch; None: a line of the cell's output in Jupyter, nobody elsewhere.
         **settings: Each may be left out:
             data: the run's or the regime's, or a data set, its name, or the path of a folder of pictures;
             regime: the one of the family's own space, or what suits the data; recipe: the regime's;
@@ -124,8 +142,9 @@ def train_fully(network: "Architecture | Run | str | Path", **settings: Any) -> 
         AnynasError: Something is not as it must be; the message says what, and what to do.
     """
     plan = plan_training(network, **settings)
-    for _ in run_training(plan):
-        pass
+    with told(plan, progress, Silent()) as reporter:
+        for point in run_training(plan):
+            reporter.finished(point)
     return load_trained(plan.path)
 
 
@@ -418,14 +437,6 @@ def _of_regime(
         recipe=suits.recipe,
         fidelity=suits.fidelity,
     )
-
-
-def own_regime(architecture: Architecture) -> Regime:
-    """Return the regime of the built-in space that bears the family's name; fashion where none does."""
-    for name in builtin_spaces():
-        if name.lower() == architecture.family:
-            return load_space(name).regime
-    return load_regime("fashion")
 
 
 def _of_run(

@@ -21,6 +21,7 @@ from anynas.errors import AnynasError, RunError
 from anynas.folder import read_json
 from anynas.layers import Shape
 from anynas.networks import build
+from anynas.notebook import html_of, show_text
 from anynas.training.weights import read_tensors
 from anynas.trials import Fidelity, Recipe
 
@@ -52,6 +53,12 @@ class Trained:
     validation_error: float  # percent, of the network as `network` returns it, in float32
     test_error: float  # likewise on test images
     record: dict[str, Any]  # all of training.json
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        show_text(self, printer)
 
     def network(self) -> nn.Module:
         """Return the network with its weights, on the CPU, ready to be evaluated.

@@ -111,6 +111,23 @@ def _print_confirmed(console: Console, front: list[dict[str, Any]], costs: list[
     print_table(console, ["trial", "mean error %", "seeds", *costs, ""], rows)
 
 
+def winner_facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is told of a search's winner first."""
+    tested = "unknown: its training failed" if result["test_error"] is None else f"{result['test_error']:.2f} %"
+    seeds = plural(len(result["validation_errors"]), "seed")
+    error = f"{result['validation_error_mean']:.2f} %"
+    return [(f"validation error, mean of {seeds}", error), ("test error", tested), *_costs(result)]
+
+
+def best_facts(best: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is told of the best trial so far, a table's row."""
+    return [("validation error, one seed", f"{best['error']:.2f} %"), *_costs(best)]
+
+
+def _costs(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("flops (multiply-adds)", count(row["flops"])), ("params", count(row["params"]))]
+
+
 def print_faults(console: Console, run: "Run") -> None:
     """Print which tries came to nothing and which trials failed, by their reasons; nothing if there are none."""
     for event, rows in run.faults().groupby("event", sort=False):

@@ -14,6 +14,7 @@ from anynas.terminal import count, plural, print_line, print_table
 from anynas.views.networks import print_latency
 
 LONGEST_SIZE = 26  # characters that `anynas spaces` gives a number
+PARAMETER_COLUMNS = ["parameter", "one a", "law", "across stages"]
 
 
 def print_spaces(console: Console, spaces: Sequence[Facts]) -> None:
@@ -34,11 +35,29 @@ def print_spaces(console: Console, spaces: Sequence[Facts]) -> None:
 
 def print_space(console: Console, space: Facts) -> None:
     """Print a space's parameters, laws, constraints and size, and its regime."""
-    stages = f"{space['stages']} stages" if isinstance(space["stages"], int) else f"stages {space['stages']}"
-    print_line(console, f"{space['name']}: {space['description'] or 'a design space'} ({space['family']}, {stages})")
-    print_line(console, f"{space['dimension']} free parameters, {space['size']:,} settings")
+    for line in space_heading(space):
+        print_line(console, line)
     console.print()
-    rows = [
+    print_table(console, PARAMETER_COLUMNS, parameter_rows(space))
+    for line in fixed_lines(space):
+        console.print(line)
+    console.print()
+    for place, line in enumerate(regime_lines(space)):
+        print_line(console, f"{'  ' if place else ''}{line}")
+
+
+def space_heading(space: Facts) -> tuple[str, str]:
+    """Return what a space is, and how large."""
+    stages = f"{space['stages']} stages" if isinstance(space["stages"], int) else f"stages {space['stages']}"
+    return (
+        f"{space['name']}: {space['description'] or 'a design space'} ({space['family']}, {stages})",
+        f"{space['dimension']} free parameters, {space['size']:,} settings",
+    )
+
+
+def parameter_rows(space: Facts) -> list[list[str]]:
+    """Return a row a parameter: name, what has one, its law, what holds across stages."""
+    return [
         [
             parameter["name"].replace("_", " "),
             parameter["each"],
@@ -47,12 +66,31 @@ def print_space(console: Console, space: Facts) -> None:
         ]
         for parameter in space["parameters"]
     ]
-    print_table(console, ["parameter", "one a", "law", "across stages"], rows)
-    if space["family"] == "regnet":
-        console.print(f"of all lines those with {space['stages']} stages, none skipped")
-    for name, value in space["fixed"].items():
-        console.print(f"{name.replace('_', ' ')} {_value(value)} throughout")
-    _print_regime(console, space["family"], space["regime"])
+
+
+def fixed_lines(space: Facts) -> list[str]:
+    """Return what holds for all of a space's networks."""
+    line = [f"of all lines those with {space['stages']} stages, none skipped"] if space["family"] == "regnet" else []
+    return [*line, *(f"{name.replace('_', ' ')} {_value(value)} throughout" for name, value in space["fixed"].items())]
+
+
+def regime_lines(space: Facts) -> list[str]:
+    """Return for which images a space is, and how its networks are trained."""
+    regime = space["regime"]
+    recipe, fidelity = regime["recipe"], regime["fidelity"]
+    images = f"images {_text(regime['input_shape'])}, {regime['num_classes']} classes"
+    low, high = (count(bound) for bound in regime["flops"])
+    each = "all" if fidelity["images"] == "all" else f"{fidelity['images']:,}"
+    stem = (
+        f"stem {regime['stem_width']} channels, stride {regime['stem_stride']}; stage strides {regime['stage_stride']}"
+    )
+    return [
+        f"regime {regime['name']}: {images}, data {regime['data'] or '(to be named)'}",
+        *([stem] if space["family"] in ("anynet", "regnet") else []),  # other families have their own
+        f"band {low} to {high} multiply-adds; {plural(fidelity['epochs'], 'epoch')} of {each} images a trial",
+        f"learning rate {recipe['learning_rate']:g}, batch {recipe['batch_size']}, weight decay "
+        f"{recipe['weight_decay']:g}, initialisation {recipe['initialisation']}",
+    ]
 
 
 def print_architecture(console: Console, shown: Facts) -> None:
@@ -117,23 +155,6 @@ def print_choices(console: Console, architecture: Architecture) -> None:
         print_table(console, columns, rows)
     if choices.once:
         print_line(console, ", ".join(choices.once))
-
-
-def _print_regime(console: Console, family: str, regime: Facts) -> None:
-    recipe, fidelity = regime["recipe"], regime["fidelity"]
-    images = f"images {_text(regime['input_shape'])}, {regime['num_classes']} classes"
-    low, high = (count(bound) for bound in regime["flops"])
-    each = "all" if fidelity["images"] == "all" else f"{fidelity['images']:,}"
-    stem = f"  stem {regime['stem_width']} channels, stride {regime['stem_stride']}; "
-    console.print()
-    for line in (
-        f"regime {regime['name']}: {images}, data {regime['data'] or '(to be named)'}",
-        *([f"{stem}stage strides {regime['stage_stride']}"] if family in ("anynet", "regnet") else []),
-        f"  band {low} to {high} multiply-adds; {plural(fidelity['epochs'], 'epoch')} of {each} images a trial",
-        f"  learning rate {recipe['learning_rate']:g}, batch {recipe['batch_size']}, weight decay "
-        f"{recipe['weight_decay']:g}, initialisation {recipe['initialisation']}",
-    ):
-        print_line(console, line)
 
 
 def _each_of(architecture: Architecture, field: str) -> str:

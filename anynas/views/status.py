@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 
@@ -10,33 +11,65 @@ from anynas.terminal import count, duration, plural, print_line, print_table
 
 BAR = 24  # characters
 WIDTH, LABEL = 80, 10  # characters of a line, and before what it says
+POPULATION_COLUMNS = ["population", "finished", "failed", "diverged", "retried", "best %"]
+_FATES = {
+    Driver.AT_WORK: "the driver is at work",
+    Driver.DIED: "its driver died",
+    Driver.ABSENT: "no driver is at work",
+    Driver.ELSEWHERE: "its driver is on another machine",
+}
 
 
 def print_status(console: Console, status: Status) -> None:
     """Print what is asked, the driver, how far it is, the best so far, what went wrong; lines fold, nothing is cut."""
-    question = status.question
-    _line(console, "run", status.run)
-    _line(console, "asks", asks(question))
-    _line(console, "", how(question))
-    _line(console, "driver", _driver(status))
-    _line(console, "trials", f"{_bar(status.finished, status.asked)}{_progress(status)}")
-    if question.study == "search" and status.final_trainings and status.result is None:
-        _line(console, "", f"the best again: {plural(status.final_trainings, 'training')} finished")
-    if question.study != "search":
-        _print_populations(console, status)
-    elif status.best is not None:
-        best = status.best
-        what = f"error {best.error:.2f} %, trial {best.number}, {count(best.flops)}flops, {best.key}"
-        _line(console, "best", what)
-    _line(console, "trouble", _trouble(status))
-    if status.seconds_since is not None:
-        _line(console, "last", f"a trial finished {duration(status.seconds_since)} ago")
-    if status.result is not None:
-        _line(console, "winner", _winner(status.result))
+    for label, text in told_first(status):
+        _line(console, label, text)
+    if status.question.study != "search":
+        print_table(console, POPULATION_COLUMNS, population_rows(status), right=POPULATION_COLUMNS[1:])
+    for label, text in told_last(status):
+        _line(console, label, text)
     if status.log:
         console.print("driver.log ends with")
         for line in status.log:
             _line(console, "", line)
+
+
+def told_first(status: Status, *, bar: bool = True) -> list[tuple[str, str]]:
+    """Return what is asked, who is at work and how far it is: each with its label, or with none if it goes on."""
+    question = status.question
+    lines = [
+        ("run", status.run),
+        ("asks", asks(question)),
+        ("", how(question)),
+        ("driver", _driver(status)),
+        ("trials", f"{_bar(status.finished, status.asked) if bar else ''}{_progress(status)}"),
+    ]
+    if question.study == "search" and status.final_trainings and status.result is None:
+        lines.append(("", f"the best again: {plural(status.final_trainings, 'training')} finished"))
+    return lines
+
+
+def told_last(status: Status) -> list[tuple[str, str]]:
+    """Return the best of a search so far, what went wrong, when a trial finished, the winner, likewise."""
+    lines = []
+    if status.question.study == "search" and status.best is not None:
+        best = status.best
+        what = f"error {best.error:.2f} %, trial {best.number}, {count(best.flops)}flops, {best.key}"
+        lines.append(("best", what))
+    lines.append(("trouble", _trouble(status)))
+    if status.seconds_since is not None:
+        lines.append(("last", f"a trial finished {duration(status.seconds_since)} ago"))
+    if status.result is not None:
+        lines.append(("winner", _winner(status.result)))
+    return lines
+
+
+def state_line(status: Status) -> str:
+    """Return whether a run is finished, and if not, how far it is and what became of its driver."""
+    if status.is_finished:
+        return f"Finished: {plural(status.finished, 'trial')}"
+    of = "" if status.asked is None else f" of {status.asked:,}"
+    return f"Partial: {status.finished:,}{of} trials finished; {_FATES[status.driver]}"
 
 
 def status_line(status: Status) -> str:
@@ -71,8 +104,9 @@ def _line(console: Console, label: str, text: str) -> None:
         console.print(f"{'' if number else label:<{LABEL}}{line}", soft_wrap=True)
 
 
-def _print_populations(console: Console, status: Status) -> None:
-    rows = [
+def population_rows(status: Status) -> list[list[Any]]:
+    """Return a row a population: how far it is, what went wrong, its least error."""
+    return [
         [
             each.name,
             _of(each.finished, each.asked),
@@ -83,8 +117,6 @@ def _print_populations(console: Console, status: Status) -> None:
         ]
         for each in status.populations
     ]
-    columns = ["population", "finished", "failed", "diverged", "retried", "best %"]
-    print_table(console, columns, rows, right=columns[1:])
 
 
 def asks(question: Question) -> str:

@@ -30,8 +30,9 @@ from anynas.cli import make_parser
 from anynas.designspace import load_space
 from anynas.driver.search import plan_search
 from anynas.errors import RunError, SettingsError
+from anynas.pieces import Table, Text
 from anynas.report import write_report
-from anynas.report.page import Page, Section, Table, Text
+from anynas.report.page import Page, Section
 from anynas.settings import shipped
 from anynas.study.stated import StatedCheck, StatedClaim
 from anynas.trials import Fidelity, Recipe

@@ -15,6 +15,7 @@ from few_images import few
 import anynas
 from anynas.architecture import anynet, load_architecture
 from anynas.data import DATA_SETS
+from anynas.designspace.loading import own_regime
 from anynas.errors import AnynasError, ArchitectureError, DataError, RunError, SettingsError
 from anynas.regimes import load_regime
 from anynas.training import fully
@@ -22,7 +23,7 @@ from anynas.training.cuda.engine import GraphEngine
 from anynas.training.cuda.recording import Repeater
 from anynas.training.eager import EagerEngine
 from anynas.training.engines import network_of
-from anynas.training.fully import own_regime, plan_training, run_training, seconds_left, train_fully
+from anynas.training.fully import plan_training, run_training, seconds_left, train_fully
 from anynas.training.trained import load_trained
 from anynas.training.weights import read_tensors, write_tensors
 from anynas.trials import Fidelity, Recipe

@@ -16,25 +16,24 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from anynas.architecture import Architecture, load_architecture, named_architectures
+from anynas.architecture import Architecture
 from anynas.counting import complexity
-from anynas.data import DataSet, Reading, Split, load_data
-from anynas.data.suiting import suited
-from anynas.designspace.loading import own_regime
-from anynas.errors import DataError, RunError, SettingsError, shown
+from anynas.data import DataSet, Reading, Split
+from anynas.errors import RunError
 from anynas.folder import now, read_json, write_json
 from anynas.layers import Shape
 from anynas.networks import build
 from anynas.notebook import told
-from anynas.regimes import Regime, load_regime
+from anynas.regimes import Regime
 from anynas.settings import require
-from anynas.store import Run, load_run
+from anynas.store import Run
 from anynas.training.checkpoints import read_checkpoint, write_checkpoint
 from anynas.training.devices import check_device
 from anynas.training.engines import Engine, count_wrong, make_engine
 from anynas.training.loop import train_trial
 from anynas.training.memory import ran_out_of_memory
 from anynas.training.prepared import PreparedData
+from anynas.training.subject import subject_of
 from anynas.training.timing import seconds_of
 from anynas.training.trained import ARCHITECTURE, CHECKPOINT, RECORD, SCHEMA, WEIGHTS, Trained, load_trained
 from anynas.training.weights import write_tensors
@@ -164,25 +163,22 @@ def plan_training(
     require(epochs is None or epochs >= 1, f"epochs must be at least 1; got {epochs}")
     require(seed >= 0, f"seed must be at least 0; got {seed}")
     check_device(device or "auto")
-    if isinstance(network, Run):
-        asked = _of_run(network, regime, data, reading)
-    else:
-        asked = _of_name(network, regime, data, reading)
-    loaded = asked.data
-    recipe = recipe or asked.recipe
+    subject = subject_of(network, regime, data, reading)
+    loaded = subject.data
+    recipe = recipe or subject.recipe
     require(
         recipe.batch_size <= len(loaded.train),
         f"batch_size must be at most the data set's {len(loaded.train)} training images; got {recipe.batch_size}",
     )
-    times = asked.fidelity.epochs * TIMES_THE_EPOCHS
-    fidelity = dataclasses.replace(asked.fidelity, epochs=times if epochs is None else epochs, images="all")
-    channels, side, _ = asked.input_shape
+    times = subject.fidelity.epochs * TIMES_THE_EPOCHS
+    fidelity = dataclasses.replace(subject.fidelity, epochs=times if epochs is None else epochs, images="all")
+    channels, side, _ = subject.input_shape
     side = side if fidelity.resolution == "regime" else fidelity.resolution
     plan = TrainingPlan(
-        architecture=asked.architecture,
+        architecture=subject.architecture,
         data=loaded,
         input_shape=(channels, side, side),
-        num_classes=asked.num_classes,
+        num_classes=subject.num_classes,
         recipe=recipe,
         fidelity=fidelity,
         seed=seed,
@@ -191,7 +187,7 @@ def plan_training(
     )
     complexity(plan.architecture, input_shape=plan.input_shape, num_classes=plan.num_classes)  # it fits its images
     digest = hashlib.sha256(json.dumps(plan.identity, sort_keys=True).encode()).hexdigest()[:8]
-    folder = Path(path) if path is not None else asked.folder or Path("runs") / f"{asked.name}-{digest}"
+    folder = Path(path) if path is not None else subject.folder or Path("runs") / f"{subject.name}-{digest}"
     _check_folder(folder, plan.identity)
     return dataclasses.replace(plan, path=folder)
 
@@ -386,101 +382,3 @@ def _flat(identity: dict[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """Which network is to be trained, and how unless something else is asked."""
-
-    name: str
-    architecture: Architecture
-    data: DataSet
-    input_shape: Shape
-    num_classes: int
-    recipe: Recipe
-    fidelity: Fidelity
-    folder: Path | None = None
-
-
-def _of_name(
-    network: "Architecture | str | Path",
-    regime: str | Regime | None,
-    data: str | Path | DataSet | None,
-    reading: Reading | None,
-) -> _Asked:
-    if isinstance(network, Architecture):
-        return _of_regime(network.family, network, regime, data, reading)
-    text = str(network)
-    if text.lower() in named_architectures():
-        return _of_regime(text.lower(), load_architecture(text), regime, data, reading)
-    if not text.endswith(".json") and Path(text).is_dir():
-        return _of_run(load_run(text), regime, data, reading)
-    architecture = load_architecture(text)
-    return _of_regime(architecture.family, architecture, regime, data, reading)
-
-
-def _of_regime(
-    name: str,
-    architecture: Architecture,
-    regime: str | Regime | None,
-    data: str | Path | DataSet | None,
-    reading: Reading | None,
-) -> _Asked:
-    asked = load_regime(regime) if isinstance(regime, str) else regime
-    suits, loaded = suited(asked or own_regime(architecture), data, is_asked=asked is not None, reading=reading)
-    return _Asked(
-        name=name,
-        architecture=architecture,
-        data=loaded,
-        input_shape=suits.input_shape,
-        num_classes=suits.num_classes,
-        recipe=suits.recipe,
-        fidelity=suits.fidelity,
-    )
-
-
-def _of_run(
-    run: Run, regime: str | Regime | None, data: str | Path | DataSet | None, reading: Reading | None
-) -> _Asked:
-    identity = run.identity
-    if identity["study"] != "search":
-        raise RunError(
-            f"{run.path}: must be a search's run, which has a winner; it is the study {identity['study']}'s; name an "
-            "architecture's JSON file"
-        )
-    came = regime.name if isinstance(regime, Regime) else regime
-    if came not in (None, identity["regime"]):
-        raise SettingsError(f"regime must be the run's own, {identity['regime']}; got {came}")
-    winner = Architecture.from_dict(run.result()["architecture"])
-    images, fidelity = identity["images"], Fidelity(**identity["fidelity"])
-    shape, classes = tuple(images["input_shape"]), images["num_classes"]
-    return _Asked(
-        name=run.path.name,
-        architecture=winner,
-        data=data if isinstance(data, DataSet) else _data_of(run, data, shape, classes, fidelity, reading),
-        input_shape=shape,
-        num_classes=classes,
-        recipe=Recipe(**identity["recipe"]),
-        fidelity=fidelity,
-        folder=run.path / "winner",
-    )
-
-
-def _data_of(
-    run: Run, data: str | Path | None, shape: Shape, classes: int, fidelity: Fidelity, reading: Reading | None
-) -> DataSet:
-    """Return the data that are asked for, or those of a run, which must be as they were."""
-    if data is None and run.source != run.identity["data"] and not Path(run.source).exists():
-        raise DataError(
-            f"{run.path}: its data must be where they were, in {shown(run.source)}; there is nothing now; pass --data "
-            "with where they are"
-        )
-    side = None if fidelity.resolution == "regime" else fidelity.resolution
-    loaded = load_data(data or run.source, input_shape=shape, num_classes=classes, side=side, reading=reading)
-    has, came = run.identity.get("pictures"), loaded.pictures and loaded.pictures.identity
-    if data is None and has != came:
-        raise DataError(
-            f"{run.path}: its pictures must be those that it was begun with, {has}; {shown(run.source)} has {came}; "
-            "pass --data to train on others"
-        )
-    return loaded

@@ -38,6 +38,15 @@ def is_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
+def reading_of(reading: Any) -> Any:
+    """Return who is told how far decoding of pictures is: who the caller wants, else as for `told`; None is nobody."""
+    if reading is None and is_notebook():
+        from anynas.progress.notebook import PictureLine
+
+        return PictureLine()
+    return reading
+
+
 def told(plan: object, progress: Any, silent: Any) -> "AbstractContextManager[Any]":
     """Return who is told how a plan goes, to be entered before it is run.
 

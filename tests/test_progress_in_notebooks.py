@@ -15,7 +15,7 @@ from small_study import write
 
 import anynas
 from anynas.driver.jobs import Silent
-from anynas.notebook import is_notebook
+from anynas.notebook import is_notebook, reading_of
 from anynas.progress import notebook
 from anynas.progress.notebook import EpochLine, SearchLine, StudyLine
 from anynas.progress.tallies import EpochTally, SearchTally, StudyTally
@@ -120,6 +120,18 @@ def test_a_line_is_replaced_at_most_twice_a_second(cell: Cell, clock: Clock) -> 
             line.finished(entry(number))
     assert 5 <= len(cell.said) <= 11
     assert cell.said[-1] == "40/40 trials, best 18.75 %, 4 s"
+
+
+def test_decoding_is_a_line_where_nobody_else_is_told(
+    cell: Cell, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anynas.notebook.is_notebook", lambda: True)
+    reading = reading_of(None)
+    for done in (100, 200, 300):
+        clock.now += 1
+        reading(done, 300)
+    assert cell.said == ["100 of 300 files decoded", "200 of 300 files decoded", "300 of 300 files decoded, 3 s"]
+    assert reading_of(print) is print
 
 
 def test_what_was_interrupted_says_so(cell: Cell, clock: Clock) -> None:

@@ -37,6 +37,7 @@ from anynas.data.pictures import (
 )
 from anynas.data.splits import divide, shuffled
 from anynas.errors import DataError, shown
+from anynas.notebook import reading_of
 
 THREADS = 8  # at most: a photograph takes some 200 MB while it is resized
 TOGETHER = 256  # files between two writes
@@ -77,7 +78,7 @@ def decode_pictures(listing: Listing, side: int, entry: Path, reading: Reading |
         entry.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
         try:
-            _write(listing, side, partial, reading)
+            _write(listing, side, partial, reading_of(reading))
             _publish(partial, entry)
         finally:
             shutil.rmtree(partial, ignore_errors=True)

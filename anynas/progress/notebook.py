@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from anynas.driver.search import SearchPlan
-from anynas.progress.tallies import STAGES, EpochTally, SearchTally, StudyTally, already
+from anynas.progress.tallies import STAGES, EpochTally, SearchTally, StudyTally, already, decoded
 from anynas.store import Entry
 from anynas.study.running import StudyPlan
 from anynas.terminal import duration, plural
@@ -168,6 +168,21 @@ class EpochLine:
     def _say(self, *, now: bool = False) -> None:
         text = ", ".join([self._tally.progress(), *self._tally.left()])
         self._line.say(text, self._tally.done, self._tally.epochs, now=now)
+
+
+class PictureLine:
+    """Shows how far decoding of pictures is."""
+
+    def __init__(self) -> None:
+        self._line = Line()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that so many files of so many are decoded."""
+        text = decoded(done, total)
+        if done < total:
+            self._line.say(text, done, total)
+        else:
+            self._line.close([text], done, total, interrupted=False)
 
 
 @singledispatch

@@ -210,6 +210,11 @@ class StudyTally:
         return work * max(idle, 1.0) / self._workers
 
 
+def decoded(done: int, total: int) -> str:
+    """Return how far decoding of pictures is."""
+    return f"{done:,} of {plural(total, 'file')} decoded"
+
+
 def already(number: int) -> str:
     """Return what is said of trials that were finished before the work began."""
     return f"{plural(number, 'trial')} finished already"

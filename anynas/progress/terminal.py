@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from anynas.driver.rungs import Ladder
-from anynas.progress.tallies import STAGES, EpochTally, SearchTally, StudyTally, already
+from anynas.progress.tallies import STAGES, EpochTally, SearchTally, StudyTally, already, decoded
 from anynas.store import Entry
-from anynas.terminal import plural, print_event
+from anynas.terminal import print_event
 from anynas.trials import CurvePoint
 
 LINES_EVERY = 30.0  # seconds between two lines of a study, where piped
@@ -101,7 +101,7 @@ class PictureReporter:
         if not self._console.is_terminal:
             if done == total or time.monotonic() - self._said > PICTURES_EVERY:
                 self._said = time.monotonic()
-                print_event(self._console, f"{done:,} of {plural(total, 'file')} decoded")
+                print_event(self._console, decoded(done, total))
             return
         if self._bar is None:
             columns = (TextColumn("decoding"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} files"))

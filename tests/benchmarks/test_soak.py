@@ -86,7 +86,7 @@ def test_times_that_are_none_are_refused_in_one_line(tmp_path: Path, capsys: pyt
 
 
 @pytest.mark.ray
-@pytest.mark.soak
+@pytest.mark.extended
 def test_a_short_soak_loses_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     out = tmp_path / "soak.json"
     code = main(["--minutes", "0.4", "--gap", "4", "--seed", "5", "--out", str(out)])

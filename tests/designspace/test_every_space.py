@@ -58,10 +58,11 @@ def images_of(regime: Any) -> dict[str, Any]:
 # Draws
 
 
+@pytest.mark.parametrize("members", [30, pytest.param(200, marks=pytest.mark.extended)])
 @EVERY_SPACE
-def test_200_random_members_are_counted_as_hooks_count_the_built_network(name: str) -> None:
+def test_random_members_are_counted_as_hooks_count_the_built_network(name: str, members: int) -> None:
     at = images_of(space(name).regime)
-    for architecture in space(name).sample(200, seed=31):
+    for architecture in space(name).sample(members, seed=31):
         with without_values():
             network = build(architecture, **at).eval()
         assert hooked_complexity(network, at["input_shape"]) == complexity(architecture, **at), architecture

@@ -378,7 +378,11 @@ def on_table(
 
 @pytest.mark.parametrize(
     ("rungs", "workers", "share"),
-    [(3, 1, 0.30), (4, 1, 0.15), (4, 8, 0.15)],
+    [
+        pytest.param(3, 1, 0.30, marks=pytest.mark.extended),
+        pytest.param(4, 1, 0.15, marks=pytest.mark.extended),
+        (4, 8, 0.15),
+    ],
     ids=["rungs of 10, 30, 90", "rungs of 3, 10, 30, 90", "eight workers"],
 )
 def test_a_third_of_the_training_finds_a_network_as_good_as_full_training_does(

@@ -17,8 +17,6 @@ from anynas.exporting.card import Card
 from anynas.exporting.export import FORMATS, some_images
 from anynas.exporting.python_file import python_source
 
-DRAWS = 11  # of each of the 19 spaces: 209 networks
-
 ALONE = """
 import importlib.abc, sys
 
@@ -65,11 +63,14 @@ def test_each_familys_file_gives_the_networks_bits(family: tuple[Card, nn.Module
     assert_same(*family, written(*family, tmp_path / "export"))
 
 
+@pytest.mark.parametrize("draws", [3, pytest.param(11, marks=pytest.mark.extended)])  # 209 networks of 19 spaces
 @pytest.mark.parametrize("name", builtin_spaces())
-def test_random_networks_of_every_space_round_trip_and_their_files_are_formatted(name: str, tmp_path: Path) -> None:
+def test_random_networks_of_every_space_round_trip_and_their_files_are_formatted(
+    name: str, draws: int, tmp_path: Path
+) -> None:
     space = anynas.load_space(name)
-    draws = space.sample(DRAWS, seed=5, flops=space.regime.flops)
-    for number, draw in enumerate(draws):
+    networks = space.sample(draws, seed=5, flops=space.regime.flops)
+    for number, draw in enumerate(networks):
         card, network = made(draw, space.regime.input_shape)
         folder = tmp_path / str(number)
         assert_same(card, network, written(card, network, folder))

@@ -14,6 +14,7 @@ from anynas.store import Run, load_run
 from anynas.study.checking import Answer, measured_twice, trained_again
 from anynas.study.judging import Verdicts, compared, selection_of
 from anynas.study.running import CLAIMS, Declaration, declarations, write_declarations
+from anynas.tables import RESULTS
 from anynas.terminal import text_of
 from anynas.views.pages import study_page
 from anynas.views.studies import print_details, print_verdicts
@@ -21,7 +22,7 @@ from anynas.views.studies import print_details, print_verdicts
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE, CURVES, VERDICTS, TEXT = "table.parquet", "curves.parquet", "verdicts.json", "verdicts.txt"
+CURVES, VERDICTS, TEXT = "curves.parquet", "verdicts.json", "verdicts.txt"
 PAGE = "report.md"
 
 
@@ -51,15 +52,15 @@ def results_in(folder: Path) -> Results:
     Raises:
         RunError: There are none.
     """
-    if (folder / "run.json").is_file() or not (folder / TABLE).is_file():
+    if (folder / "run.json").is_file() or not (folder / RESULTS).is_file():
         return results_of(load_run(folder))
     import pandas as pd
 
     first, last = declarations(folder)
     try:
-        table, curves = (pd.read_parquet(folder / name) for name in (TABLE, CURVES))
+        table, curves = (pd.read_parquet(folder / name) for name in (RESULTS, CURVES))
     except (OSError, ValueError) as error:
-        raise RunError(f"{folder}: {TABLE} and {CURVES} must be readable; {' '.join(str(error).split())}") from None
+        raise RunError(f"{folder}: {RESULTS} and {CURVES} must be readable; {' '.join(str(error).split())}") from None
     return Results(table=table, curves=curves, first=first, last=last)
 
 
@@ -71,7 +72,7 @@ def write_results(verdicts: Verdicts, results: Results, folder: Path) -> dict[st
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        results.table.to_parquet(folder / TABLE, index=False)
+        results.table.to_parquet(folder / RESULTS, index=False)
         results.curves.to_parquet(folder / CURVES, index=False)
         write_declarations(results.first, results.last, folder)
         write_json(folder / VERDICTS, json.loads(json.dumps(verdicts.to_dict(), allow_nan=False)))
@@ -91,7 +92,7 @@ def write_results(verdicts: Verdicts, results: Results, folder: Path) -> dict[st
         "report": folder / PAGE,
         "verdicts": folder / TEXT,
         "the same as JSON": folder / VERDICTS,
-        "table": folder / TABLE,
+        "table": folder / RESULTS,
         "learning curves as a table": folder / CURVES,
         "claims as declared": folder / CLAIMS,
         **figures,

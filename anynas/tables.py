@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".parquet", ".csv")
+RESULTS = "table.parquet"  # the table among a study's results
 ABSENT = ("", "nan", "NaN")  # in a .csv; other words, such as NA, are texts
 
 

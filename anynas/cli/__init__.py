@@ -1,6 +1,7 @@
 """The command `anynas`: parse, call, print. Whatever takes long to import is imported by the command that needs it."""
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -25,7 +26,7 @@ from anynas.cli import (
     table,
     train,
 )
-from anynas.cli.exits import interrupted, refused, unread
+from anynas.cli.exits import interrupted, refused, unread, unwritten
 from anynas.cli.options import Parser
 from anynas.errors import AnynasError
 from anynas.folder import ENDINGS
@@ -67,6 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return interrupted()
     except BrokenPipeError:
         return unread()
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:  # what runs write to says so itself
+            raise
+        return unwritten(error)
 
 
 def make_parser() -> Parser:

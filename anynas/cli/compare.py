@@ -26,7 +26,10 @@ def add(commands: Commands) -> None:
         example="anynas compare runs/A runs/B --control flops --claim improves",
     )
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN|TABLE", help="a run's folder, or a table that anynas table wrote"
+        "runs",
+        nargs="+",
+        metavar="RUN|TABLE",
+        help="a run's folder, a study's results, or a table that anynas table wrote",
     )
     populations = parser.add_argument_group("populations")
     populations.add_argument("--baseline", metavar="NAME", help="a space (the first of two)")

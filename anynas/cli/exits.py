@@ -38,6 +38,12 @@ def interrupted(what: str = "") -> Exit:
     return Exit.INTERRUPTED
 
 
+def unwritten(error: OSError) -> Exit:
+    """Leave a standard output that takes no more, and say so; return the exit code."""
+    unread()
+    return refused(f"standard output must have room for what is printed; {error.strerror}; send it elsewhere")
+
+
 def unread() -> Exit:
     """Leave a standard output that nobody reads any more, and return the exit code."""
     with contextlib.suppress(OSError, ValueError):  # else Python would complain of it at its own end

@@ -1,4 +1,4 @@
-"""Populations as the command line names them: of runs, and of tables that `anynas table --out` wrote."""
+"""Populations as the command line names them: of runs, of studies' results, of tables that `anynas table` wrote."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anynas.errors import SettingsError, did_you_mean
-from anynas.tables import is_table, read_table
+from anynas.tables import RESULTS, is_table, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +65,8 @@ def check_population(name: str, populations: Populations) -> str:
 
 def _load(path: Path) -> "tuple[pd.DataFrame, bool]":
     """Return a checked table, and whether an adaptive sampler chose its networks."""
+    if (path / RESULTS).is_file() and not (path / "run.json").is_file():
+        path = path / RESULTS
     if is_table(path):
         table, adaptive = read_table(path, texts=TEXTS), False
     else:

@@ -11,12 +11,13 @@ from anynas.errors import RunError
 from anynas.folder import read_json
 from anynas.layers import Shape
 from anynas.regimes import REGIMES, Regime
-from anynas.results import TABLE, Results, results_in
+from anynas.results import Results, results_in
 from anynas.status import Status
 from anynas.store import Run, load_run
 from anynas.study.definition import builtin_studies, load_study
 from anynas.study.judging import Verdicts, judge_table
 from anynas.study.running import declarations
+from anynas.tables import RESULTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +94,7 @@ def read_record(folder: Path) -> Record:
     """
     if (folder / "run.json").is_file():
         return _of_run(load_run(folder))
-    if (folder / TABLE).is_file():
+    if (folder / RESULTS).is_file():
         return _of_results(folder.absolute())
     raise RunError(f"{folder}: must be a run's folder, with run.json in it, or a study's results; it is neither")
 

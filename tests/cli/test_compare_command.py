@@ -260,3 +260,11 @@ def test_a_parquet_file_that_is_none_gets_one_line(tables, refused):
     (tables / "junk.parquet").write_bytes(b"no table at all")
     said = refused("compare", "junk.parquet", cwd=tables)
     assert said.startswith("anynas: junk.parquet: must be a table as anynas table --out writes it; ")
+
+
+def test_a_studys_results_are_named_by_their_folder(tables, here):
+    (tables / "results").mkdir()
+    pd.read_csv(tables / "two.csv").to_parquet(tables / "results" / "table.parquet", index=False)
+    code, out, err = here("compare", tables / "results", "--json")
+    assert (code, err) == (0, "")
+    assert strict(out) == strict(here("compare", tables / "two.csv", "--json")[1])

@@ -40,6 +40,19 @@ def test_a_search_that_nobody_reads_ends_and_its_run_can_go_on(tmp_path: Path, h
     assert here(*asked, cwd=tmp_path)[0] == Exit.DONE
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [("spaces",), ("spaces", "--json"), ("completion", "bash")], ids=" ".join)
+def test_an_output_without_room_is_told_in_one_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "anynas", *arguments], cwd=tmp_path, stdout=output, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == Exit.REFUSED
+    assert done.stderr == (
+        "anynas: standard output must have room for what is printed; No space left on device; send it elsewhere\n"
+    )
+
+
 def test_a_fault_of_anynas_shows_where_it_is(tmp_path: Path) -> None:
     code = "import anynas.designspace; anynas.designspace.builtin_spaces = None"
     done = subprocess.run(

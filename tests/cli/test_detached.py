@@ -350,7 +350,7 @@ def test_the_list_of_runs_is_whole_though_one_cannot_be_read(tmp_path, here):
     assert re.fullmatch(
         r"run +trials +best % +left +driver *\n"
         r"runs/one +1/1 +\d\d\.\d\d +all is finished *\n"
-        r"not readable: runs/two/run\.json: must be JSON; it is damaged; restore it from a copy\n",
+        r"not readable: runs/two/run\.json: must be JSON; it is damaged; restore it from a\s+copy\n",
         out,
     )
 

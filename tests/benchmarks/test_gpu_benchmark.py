@@ -78,14 +78,22 @@ ORDINARY = row(Variant(kind="ordinary", precision="float32", how="alone", at_onc
 # The whole of it, as on a machine that has torch and numpy alone
 
 
-@pytest.mark.slow
-def test_it_runs_without_the_libraries_that_the_rest_of_anynas_needs(tmp_path):
+@pytest.fixture
+def environment(tmp_path):
+    """Return the environment of a process that sees none of the libraries that the rest of anynas needs."""
     (tmp_path / "sitecustomize.py").write_text(HIDING)  # processes that it starts see no more
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT))),
-        "OMP_NUM_THREADS": "1",
-    }
+    path = os.pathsep.join((str(tmp_path), str(ROOT)))
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
+def test_it_loads_without_the_libraries_that_the_rest_of_anynas_needs(environment):
+    load = "import benchmarks.gpu, anynas.training.worker, anynas.training.side_by_side, anynas.execution.process"
+    done = subprocess.run([sys.executable, "-c", load], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.extended
+def test_it_runs_without_the_libraries_that_the_rest_of_anynas_needs(environment, tmp_path):
     probe = subprocess.run([sys.executable, "-c", "import numba"], env=environment, capture_output=True, text=True)
     assert "No module named 'numba'" in probe.stderr
     out = tmp_path / "out"

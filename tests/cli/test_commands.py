@@ -333,6 +333,7 @@ def test_search_for_two_objectives_ends_with_the_front_and_its_means(tmp_path):
     assert "all of it is finished: nothing is trained again\n" in again
 
 
+@pytest.mark.extended
 def test_search_with_gp_from_a_warm_start_says_so(tmp_path):
     asked = ["search", "--space", "AnyNetD", *TINY, "--trials", "2"]
     assert run(*asked, "--sampler", "random", "--run", "earlier", cwd=tmp_path)[0] == 0

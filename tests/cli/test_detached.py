@@ -283,6 +283,7 @@ def test_a_terminal_that_closes_ends_a_driver_like_ctrl_c_but_not_a_detached_one
     assert leftovers() == []
 
 
+@pytest.mark.extended
 def test_nohup_still_lets_a_driver_outlive_its_terminal(tmp_path, leftovers):
     driver = subprocess.Popen(
         ["nohup", sys.executable, "-m", "anynas", *LONG],

@@ -308,9 +308,9 @@ def history(folder):
     return len(anynas.load_run(folder / "run").history()) if journal.exists() else 0
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_driver_killed_before_and_after_its_first_records_loses_nothing_and_does_nothing_twice(folder, leftovers):
-    """On a cluster it is killed at ten: tests/faults."""
+    """On a cluster it is killed at ten (tests/faults), and a study with processes twice (tests/study)."""
     reference = anynas.search(
         folder / "plain.toml",
         trials=12,

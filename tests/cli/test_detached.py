@@ -106,6 +106,7 @@ def test_a_detached_driver_is_at_work_is_seen_and_ends_cleanly_when_told(tmp_pat
 
 
 @pytest.mark.ray
+@pytest.mark.extended
 def test_a_detached_driver_of_rays_actors_ends_cleanly_too(tmp_path, detach, leftovers):
     pid, _ = detach(*LONG, "--executor", "ray")
     until(lambda: finished(tmp_path / "r") >= 2)

@@ -267,7 +267,7 @@ def records(folder):
     return len(anynas.load_run(folder / "run").entries()) if journal.exists() else 0
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_driver_killed_at_several_moments_climbs_as_an_undisturbed_one(folder):
     (folder / "tiny.toml").write_text("epochs = 4\nimages = 1280\nresolution = 12\n")
     rungs = ["--rungs", "3", "--reduction", "2"]

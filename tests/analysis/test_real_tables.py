@@ -46,7 +46,7 @@ def test_increasing_widths_make_no_difference_within_a_band_of_params():
     assert found.ci_low < 0 < found.ci_high
 
 
-@pytest.mark.parametrize("method", ["weights", "regression"])
+@pytest.mark.parametrize("method", ["weights", pytest.param("regression", marks=pytest.mark.extended)])
 def test_a_control_for_flops_turns_the_verdict_round(method):
     found = widths(claim="improves", control="flops", method=method)
     assert (found.verdict, found.control, found.method) == ("supported", "flops", method)

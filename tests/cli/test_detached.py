@@ -154,6 +154,7 @@ def test_a_run_with_nothing_left_to_do_is_said_to_have_ended(tmp_path, here, det
         )
 
 
+@pytest.mark.extended
 def test_a_study_goes_on_detached_to_its_verdicts(tmp_path, here, detach):
     write(tmp_path, SMALL)
     pid, out = detach("study", "run", "small.toml", "--executor", "inline")
@@ -260,6 +261,7 @@ def read(end, wanted, seconds=120):
     return text.decode()
 
 
+@pytest.mark.extended
 def test_a_terminal_that_closes_ends_a_driver_like_ctrl_c_but_not_a_detached_one(tmp_path, terminal, leftovers):
     pid, end = terminal(*LONG)
     read(end, b"2/5000")

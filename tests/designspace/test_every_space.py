@@ -463,7 +463,12 @@ LEARNERS = {"NiN": 24, "ResNeXt": 1, "VGG": 1}  # seed of the member; 0 for all 
 # Deep members without norms, or with a ReLU on their logits (NiN), take more than 100 steps before they begin to learn.
 
 
-@EVERY_SPACE
+ALIKE = ("AnyNetB", "AnyNetC", "AnyNetD", "NDSResNet", "NDSResNeXtA", "NDSResNeXtB", "NDSVanilla", "RegNetX", "ResNeXt")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.extended] * (name in ALIKE)) for name in builtin_spaces()]
+)
 def test_a_random_member_learns_within_100_steps(name: str) -> None:
     regime = space(name).regime
     (architecture,) = space(name).sample(1, seed=LEARNERS.get(name, 0), flops=regime.flops)

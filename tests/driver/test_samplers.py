@@ -624,7 +624,9 @@ REFERENCE = {  # plain Optuna with five integers: mean best error of 20 seeds af
 
 @pytest.mark.slow
 @pytest.mark.skipif(not NATS.exists(), reason=f"needs {NATS.name}; ANYNAS_SHARED_DATA names its folder")
-@pytest.mark.parametrize(("name", "seeds"), [("tpe", 20), ("nsga2", 20), ("gp", 3)])
+@pytest.mark.parametrize(
+    ("name", "seeds"), [pytest.param("tpe", 20, marks=pytest.mark.extended), ("nsga2", 20), ("gp", 3)]
+)
 def test_a_sampler_finds_networks_as_good_as_plain_optunas_does_on_a_table_of_trained_networks(
     name: str, seeds: int
 ) -> None:

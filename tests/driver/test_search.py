@@ -45,7 +45,7 @@ def undisturbed(tmp_path_factory):
     ("executor", "workers", "sampler"),
     [
         ("process", 2, "qmc"),
-        ("process", 4, "random"),
+        pytest.param("process", 4, "random", marks=pytest.mark.extended),
         pytest.param("ray", 3, "qmc", marks=pytest.mark.ray),
     ],
 )
@@ -220,7 +220,7 @@ def test_winner_and_finalists_of_a_search_on_rungs_were_trained_in_full(on_rungs
     assert result["epochs_in_full"] == 4 * (9 - repeats)
 
 
-@pytest.mark.parametrize("executor", ["process", pytest.param("ray", marks=pytest.mark.ray)])
+@pytest.mark.parametrize("executor", ["process", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.extended])])
 def test_one_worker_of_any_kind_gives_the_same_table_on_rungs(plain, tmp_path, on_rungs, executor):
     again = anynas.search(
         plain, trials=9, sampler="random", executor=executor, workers=1, run=tmp_path / "run", rungs=3, **RUNGS
@@ -310,7 +310,7 @@ def history(folder):
 
 @pytest.mark.extended
 def test_a_driver_killed_before_and_after_its_first_records_loses_nothing_and_does_nothing_twice(folder, leftovers):
-    """On a cluster it is killed at ten (tests/faults), and a study with processes twice (tests/study)."""
+    """On a cluster it is killed at five and ten (tests/faults), and a study with processes twice (tests/study)."""
     reference = anynas.search(
         folder / "plain.toml",
         trials=12,

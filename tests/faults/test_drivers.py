@@ -15,20 +15,19 @@ from anynas.store import Run
 from benchmarks.local_cluster import LocalCluster, wait_for
 from benchmarks.soak import leave_lock, tear
 
-MOMENTS = 10
-
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_driver_killed_at_ten_moments_loses_nothing_and_leaves_nothing_on_the_cluster(
-    folder: Path, cluster: LocalCluster
+@pytest.mark.parametrize("moments", [5, pytest.param(10, marks=pytest.mark.extended)])
+def test_a_driver_killed_at_many_moments_loses_nothing_and_leaves_nothing_on_the_cluster(
+    folder: Path, cluster: LocalCluster, moments: int
 ) -> None:
     dice, kept = random.Random(11), [0]
 
     def asked(trials: int) -> list[str]:
         return command("--trials", str(trials), "--address", cluster.address)
 
-    for moment in range(MOMENTS):
+    for moment in range(moments):
         driver = subprocess.Popen(asked(1_000), cwd=folder, env=environment(), stdout=subprocess.DEVNULL)
         wanted = records(folder) + dice.choice([0, 0, 1, 1, 2])
         end = time.monotonic() + 60

@@ -108,6 +108,7 @@ def test_a_trial_of_a_study_is_that_training_and_no_other(undisturbed: Run) -> N
 
 
 @pytest.mark.ray
+@pytest.mark.extended
 def test_rays_actors_give_the_same_table_and_verdicts(undisturbed: Run, tmp_path: Path) -> None:
     """As processes do, below: killed twice."""
     run = run_study(write(tmp_path), executor="ray", workers=2, run=tmp_path / "run")

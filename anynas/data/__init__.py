@@ -48,6 +48,11 @@ class DataSet:
         return tuple(self.train.images.shape[1:])
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """Which data they are, JSON-ready: a user's pictures by what they show, wherever they are."""
+        return {"data": self.name, **({"pictures": self.pictures.identity} if self.pictures else {})}
+
+    @property
     def source(self) -> str:
         """What `load_data` is to be told to find them again, from any folder."""
         return self.path or self.name

@@ -59,11 +59,6 @@ def bounds_of(bounds: Bounds) -> dict[str, Any]:
     return {name: given and [str(end) for end in given] for name, given in dataclasses.asdict(bounds).items()}
 
 
-def whose(data: DataSet) -> dict[str, Any]:
-    """Return which data are trained on, JSON-ready: a user's pictures by what they show, wherever they are."""
-    return {"data": data.name, **({"pictures": data.pictures.identity} if data.pictures else {})}
-
-
 def named_by(identity: dict[str, Any], data: DataSet, regimes: Mapping[str, Regime]) -> dict[str, Any]:
     """Return by what a run's own folder is named if the user names none.
 

@@ -25,7 +25,6 @@ from anynas.driver.planning import (
     make_setting,
     named_by,
     seconds_per_trial,
-    whose,
 )
 from anynas.driver.rungs import DEFAULT_REDUCTION, Ladder, make_ladder
 from anynas.driver.samplers import check_sampler, make_sampler
@@ -315,7 +314,7 @@ def _identity(
     setting: Setting, bounds: Bounds, sampler: str, data: DataSet, ladder: Ladder, objectives: tuple[str, ...]
 ) -> dict[str, Any]:
     rungs = {"rungs": ladder.top, "reduction": ladder.reduction} if ladder.top > 1 else {}  # as before there were any
-    return {"study": "search", **whose(data), **asked(setting, bounds, sampler), "objectives": [*objectives], **rungs}
+    return {"study": "search", **data.identity, **asked(setting, bounds, sampler), "objectives": [*objectives], **rungs}
 
 
 def _clock(plan: SearchPlan, expected: Estimate | None, *, spent: float) -> Clock:

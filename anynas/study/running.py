@@ -16,7 +16,7 @@ from anynas.designspace.pairs import draws_in_pairs
 from anynas.designspace.space import Member
 from anynas.driver.jobs import Job, Progress, Setting, Silent, trial_seed
 from anynas.driver.loop import run_jobs
-from anynas.driver.planning import asked, digest_of, kept_with, make_setting, named_by, seconds_per_trial, whose
+from anynas.driver.planning import asked, digest_of, kept_with, make_setting, named_by, seconds_per_trial
 from anynas.driver.samplers import Proposal
 from anynas.errors import RunError, SettingsError
 from anynas.execution.choosing import Crew, make_crew, workforce_from
@@ -316,7 +316,7 @@ def _identity(study: Study, settings: Mapping[str, Setting], data: DataSet) -> d
     return {
         "study": study.name,
         "seed": study.seed,
-        **whose(data),
+        **data.identity,
         "populations": {
             name: {
                 **asked(settings[name], p.bounds, "random"),

@@ -65,8 +65,7 @@ class TrainingPlan:
         """What is trained and how, JSON-ready: what may not change in a folder."""
         return {
             "architecture": self.architecture.to_dict(),
-            "data": self.data.name,
-            **({"pictures": self.data.pictures.identity} if self.data.pictures else {}),
+            **self.data.identity,
             "input_shape": list(self.input_shape),
             "num_classes": self.num_classes,
             "recipe": dataclasses.asdict(self.recipe),
